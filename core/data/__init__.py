@@ -1,0 +1,1 @@
+"""Cells in: files, roles, chunks of the matrix, gene names, features, the simulated demo."""

@@ -1,0 +1,136 @@
+"""Compiled loops under the reading of matrices; callers guarantee shapes and dtypes."""
+
+import numba as nb
+import numpy as np
+
+ASCENDING, UNORDERED, OUTSIDE = 0, 1, 2
+"""What :func:`row_order` found: rows in order; rows out of order or with repeats; an index outside the matrix."""
+
+_compiled = nb.njit(nogil=True, cache=True, boundscheck=False)
+
+
+@_compiled
+def unshuffle2(raw, out):
+    """Undo HDF5's byte shuffle of 2-byte items: ``raw`` is uint8[2n], ``out`` uint16[n]."""
+    n = out.size
+    for i in range(n):
+        out[i] = np.uint16(raw[i]) | np.uint16(np.uint16(raw[n + i]) << np.uint16(8))
+
+
+@_compiled
+def unshuffle4(raw, out):
+    """Undo HDF5's byte shuffle of 4-byte items: ``raw`` is uint8[4n], ``out`` uint32[n]."""
+    n = out.size
+    for i in range(n):
+        low = np.uint32(raw[i]) | np.uint32(raw[n + i]) << np.uint32(8)
+        high = np.uint32(raw[2 * n + i]) << np.uint32(16) | np.uint32(raw[3 * n + i]) << np.uint32(24)
+        out[i] = low | high
+
+
+@_compiled
+def unshuffle8(raw, out):
+    """Undo HDF5's byte shuffle of 8-byte items: ``raw`` is uint8[8n], ``out`` uint64[n]."""
+    n = out.size
+    for i in range(n):
+        value = np.uint64(raw[i])
+        for byte in range(1, 8):
+            value |= np.uint64(raw[byte * n + i]) << np.uint64(8 * byte)
+        out[i] = value
+
+
+@_compiled
+def lzf_decompress(raw, out):
+    """Undo LZF (h5py's own filter); returns the bytes written, or -1 when the stream is damaged."""
+    at, done = 0, 0
+    while at < raw.size:
+        control = np.int64(raw[at])
+        at += 1
+        if control < 32:  # a run of control + 1 literal bytes
+            length = control + 1
+            if at + length > raw.size or done + length > out.size:
+                return -1
+            for i in range(length):
+                out[done + i] = raw[at + i]
+            at += length
+        else:  # a copy of what was written before
+            length = (control >> 5) + 2
+            if length == 9:
+                if at >= raw.size:
+                    return -1
+                length += np.int64(raw[at])
+                at += 1
+            if at >= raw.size:
+                return -1
+            source = done - (((control & 31) << 8) | np.int64(raw[at])) - 1
+            at += 1
+            if source < 0 or done + length > out.size:
+                return -1
+            for i in range(length):  # byte by byte: the copy may overlap itself
+                out[done + i] = out[source + i]
+        done += length
+    return done
+
+
+@_compiled
+def row_order(indptr, indices, n_columns):
+    """Whether every row's indices ascend within ``range(n_columns)``: ASCENDING, UNORDERED or OUTSIDE."""
+    found = 0
+    for r in range(indptr.size - 1):
+        row = indices[indptr[r] : indptr[r + 1]]
+        if row.size == 0:
+            continue
+        falls = 0
+        for k in range(row.size - 1):  # a sum over a slice: this form is vectorised, ten times faster than a flag
+            falls += row[k + 1] <= row[k]
+        low, high = row[0], row[-1]
+        if falls:
+            found = 1
+            low, high = row.min(), row.max()
+        if low < 0 or high >= n_columns:
+            return 2
+    return found
+
+
+@_compiled
+def sum_repeats(indptr, indices, data, n_columns):
+    """Add up values that a row stores twice for one column, in place; returns the new indptr.
+
+    The order of a row's indices stays that of their first appearance.
+    """
+    place = np.full(n_columns, -1, np.int64)
+    kept = np.zeros_like(indptr)
+    done = 0
+    for row in range(indptr.size - 1):
+        start = done
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            if place[column] >= start:
+                data[place[column]] += data[k]
+            else:
+                place[column] = done
+                indices[done], data[done] = column, data[k]
+                done += 1
+        kept[row + 1] = done
+    return kept
+
+
+@_compiled
+def count_nonzero_rows(dense, indptr):
+    """Fill ``indptr`` (rows + 1, starts at 0) with the running number of non-zeros."""
+    for row in range(dense.shape[0]):
+        n = 0
+        for column in range(dense.shape[1]):
+            n += dense[row, column] != 0
+        indptr[row + 1] = indptr[row] + n
+
+
+@_compiled
+def take_nonzero_rows(dense, indptr, indices, data):
+    """Copy the non-zeros of ``dense`` and their columns to where ``indptr`` says."""
+    for row in range(dense.shape[0]):
+        at = indptr[row]
+        for column in range(dense.shape[1]):
+            value = dense[row, column]
+            if value != 0:
+                indices[at], data[at] = column, value
+                at += 1

@@ -1,0 +1,81 @@
+"""Figures: a view's table in, a figure out, the same for screen and paper.
+
+``FIGURES`` names them all. Each draws a Vega-Lite specification without browser, server or matrix; colors are roles,
+so the page's theme decides between light and dark, and paper has its own configuration.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import OptionError
+from core.figures import bars, cloud, scatter, volcano
+from core.figures.registry import Figure
+from core.figures.theme import Drawing, Paper
+
+_BOTH = (False, True)
+_DIRECTIONS = (("bar", "down", "falls"), ("bar", "up", "rises"))
+
+_FIGURES = (
+    Figure(
+        "scatter", "Control against perturbed, one dot a gene", "perturbation", scatter.scatter, scatter.gene_data,
+        scatter.scatter_caption, scatter.scatter_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"),
+        options=(("scale", scatter.SCALES), ("every", _BOTH)),
+    ),
+    Figure(
+        "volcano", "Significance against fold change", "perturbation", volcano.volcano, scatter.gene_data,
+        volcano.volcano_caption, volcano.volcano_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"),
+        options=(("height", volcano.HEIGHTS), ("every", _BOTH)),
+    ),
+    Figure(
+        "ma", "Fold change against mean expression", "perturbation", scatter.ma, scatter.gene_data, scatter.ma_caption,
+        scatter.ma_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+    ),
+    Figure(
+        "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption, bars.top_alt,
+        key=_DIRECTIONS, selections=("pick",), options=(("by", bars.ORDERS), ("n", ())), shapes=False,
+    ),
+)  # fmt: skip
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}
+"""Every figure by its name."""
+
+_CLOUDS = {"scatter": scatter.scatter_cloud, "volcano": volcano.volcano_cloud, "ma": scatter.ma_cloud}
+
+
+def figure_named(name: str) -> Figure:
+    """The figure of this name.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    if name not in FIGURES:
+        raise OptionError(f"No figure is called {str(name)[:40]!r}. Take one of {', '.join(FIGURES)}.")
+    return FIGURES[name]
+
+
+def genes_in_box(view: Any, figure_name: str, ranges: Mapping[str, Sequence[float]], **options: Any) -> list[str]:
+    """Symbols of the genes inside a box that was drawn over a cloud, the most outlying first.
+
+    Parameters
+    ----------
+    view
+        The perturbation's view.
+    figure_name
+        ``"scatter"``, ``"volcano"`` or ``"ma"``.
+    ranges
+        What Streamlit reports of the selection "box": ``{"x": [from, to], "y": [from, to]}``; empty gives nothing.
+    options
+        The options that the figure was drawn with.
+
+    Raises
+    ------
+    OptionError
+        If the figure is no cloud.
+    """
+    if figure_name not in _CLOUDS:
+        raise OptionError(f"{str(figure_name)[:40]!r} takes no box. Take one of {', '.join(_CLOUDS)}.")
+    return cloud.genes_in(_CLOUDS[figure_name](view, **options), ranges) if ranges else []
+
+
+__all__ = ["FIGURES", "Drawing", "Figure", "Paper", "figure_named", "genes_in_box"]

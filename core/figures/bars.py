@@ -1,0 +1,251 @@
+"""Rows: the largest changes as signed bars, and each guide's knock-down as a dot with its interval."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.figures import key, theme
+from core.figures.cloud import TOOLTIP, PerturbationLike, gene_table, what_is_done
+from core.figures.scatter import GENE_COLUMNS
+from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
+from core.views.text import number, p_value, plain, plural, threshold
+
+ORDERS = ("delta", "log2_fold_change", "fdr")
+ROW_PX, ROW_PT = 13.0, 7.4
+HIGHEST_MM = 230.0
+"""A figure of rows is as high as its rows, but no higher than a page; more rows are left out, and it says so."""
+
+
+def top_deltas(
+    view: PerturbationLike,
+    *,
+    highlight: Sequence[str] = (),
+    width: float | None = None,
+    paper: bool | Paper = False,
+    by: str = "delta",
+    n: int = 50,
+) -> Drawing:
+    """The largest changes as signed bars, largest first, both directions mixed.
+
+    Parameters
+    ----------
+    view
+        The perturbation.
+    highlight
+        Symbols to set in bold.
+    width
+        Width on screen in px, where it is known.
+    paper
+        True or a :class:`~core.figures.theme.Paper` for print.
+    by
+        ``"delta"`` (largest \\|delta\\|), ``"log2_fold_change"`` (largest among significant genes) or ``"fdr"``.
+    n
+        How many.
+
+    Raises
+    ------
+    OptionError
+        If the order is unknown.
+    """
+    top = top_genes(view, by=by, n=n)
+    page = theme.paper_of(paper)
+    if page:
+        top = top.head(rows_that_fit(len(top)))
+    names = unique_names(top["gene"].to_numpy())
+    columns = bar_columns(top, by)
+    rows = _key_rows(top) if page else []
+    on = row_sheet(view, paper, width or 430.0, names, rows, ROW_PT if page else ROW_PX)
+    layers = _bar_layers(top, names, columns, _signed_axis(*columns, by), on)
+    if page:
+        layers += key.above(rows, on, view) + key.note(view, on)
+    return theme.compose(layers, on, params=[{"name": "highlighted", "value": _bold(top, names, highlight)}])
+
+
+def row_sheet(
+    view: Any, paper: bool | Paper, width: float, names: Sequence[str], rows: Sequence[key.Row], row: float, **more: Any
+) -> Sheet:
+    """A sheet as high as its rows need, with a strip for the key above the axis."""
+    note = key.note_height(view, paper)
+    on = theme.sheet(paper, width, y_labels=names, y_title=False, x_top=True, strip=note, height=1.0, **more)
+    strip = key.strip_height(rows, on) + (2 if rows else 0)
+    return replace(on, top=on.top + strip, height=on.top + strip + on.bottom + max(len(names), 1) * row)
+
+
+def rows_that_fit(n: int, row: float = ROW_PT, taken: float = 50.0) -> int:
+    """How many rows a printed page takes."""
+    return min(n, int((HIGHEST_MM / theme.MM_PER_PT - taken) / row))
+
+
+def top_genes(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any) -> pd.DataFrame:
+    """The table behind the bars, in their order.
+
+    By fold change only significant genes compete: among genes hardly expressed a large ratio is noise.
+    """
+    theme.one_of("by", by, ORDERS)
+    genes = gene_table(view)
+    delta = genes["delta"].to_numpy(dtype=float)
+    change = genes["log2_fold_change"].to_numpy(dtype=float)
+    fdr = genes["fdr"].to_numpy(dtype=float)
+    size = np.abs(np.nan_to_num(delta))
+    if by == "delta":
+        order = np.argsort(-size, kind="stable")
+        order = order[np.isfinite(delta[order])]
+    elif by == "log2_fold_change":
+        chosen = np.flatnonzero((fdr < view.fdr) & np.isfinite(change))
+        order = chosen[np.argsort(-np.abs(change[chosen]), kind="stable")]
+    else:
+        log10_p = genes["log10_p"].to_numpy(dtype=float)
+        order = np.lexsort((-size, np.nan_to_num(log10_p, nan=1.0)))  # FDR follows p; p tells apart what FDR ties
+        order = order[np.isfinite(log10_p[order])]
+    top = genes.iloc[order[: max(int(n), 0)]]
+    significant = top["fdr"].to_numpy(dtype=float) < view.fdr
+    signs = np.where(top["delta" if by != "log2_fold_change" else by].to_numpy(dtype=float) < 0, "down", "up")
+    top = top.assign(role=np.where(significant, signs, "neutral"))
+    return top[[c for c in GENE_COLUMNS if c in top.columns]].reset_index(drop=True)
+
+
+def bar_columns(top: pd.DataFrame, by: str) -> tuple[theme.Floats, theme.Floats, theme.Floats]:
+    """The bars' values and intervals; NaN where there is no interval."""
+    if by == "log2_fold_change":
+        value = top["log2_fold_change"].to_numpy(dtype=float)
+        nothing = np.full(len(top), np.nan)
+        return value, nothing, nothing
+    return tuple(top[c].to_numpy(dtype=float) for c in ("delta", "delta_low", "delta_high"))  # type: ignore[return-value]
+
+
+def _signed_axis(value: theme.Floats, low: theme.Floats, high: theme.Floats, by: str) -> Axis:
+    ends = np.concatenate([value, low, high])
+    ends = ends[np.isfinite(ends)]
+    bottom, top = min(float(np.min(ends, initial=0.0)), 0.0), max(float(np.max(ends, initial=0.0)), 0.0)
+    room = 0.03 * max(top - bottom, 1e-6)
+    title = "log2 fold change, over control" if by == "log2_fold_change" else "delta, log-normalized"
+    axis = theme.linear_axis(title, bottom - room, top + room, about=5)
+    digits = max((len(f"{t:.10g}".partition(".")[2]) for t in axis.ticks), default=0)
+    return Axis(axis.title, axis.low, axis.high, axis.ticks, form=f"+.{digits}f", words=((0.0, "0"),))
+
+
+def unique_names(genes: Sequence[Any]) -> list[str]:
+    """Names as drawn, cut where too long, and still all different: each is a row."""
+    names: list[str] = []
+    seen: set[str] = set()
+    for gene in genes:
+        name = base = plain(gene, theme.LONGEST_LABEL)
+        i = 2
+        while name in seen:
+            name, i = f"{base} ({i})", i + 1
+        names.append(name)
+        seen.add(name)
+    return names
+
+
+def _bold(top: pd.DataFrame, names: Sequence[str], highlight: Sequence[str]) -> list[str]:
+    wanted = set(highlight)
+    return [name for name, gene in zip(names, top["gene"], strict=True) if gene in wanted]
+
+
+def row_axis(names: Sequence[str], on: Sheet, **axis: Any) -> Spec:
+    """A channel that gives each name a row, in the order given."""
+    look: Spec = {"title": None, "ticks": False, "domain": False, "labelPadding": 3 if on.paper else 6}
+    return {
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
+        "scale": {"domain": list(names), "paddingInner": 0.25, "paddingOuter": 0.12},
+        "axis": look | {"labelOverlap": False, "labelLimit": on.left} | axis,
+        "title": None,
+    }
+
+
+def _bar_layers(
+    top: pd.DataFrame,
+    names: Sequence[str],
+    columns: tuple[theme.Floats, theme.Floats, theme.Floats],
+    axis: Axis,
+    on: Sheet,
+) -> list[Spec]:
+    value, low, high = columns
+    bold = {"condition": {"test": "indexof(highlighted, datum.value) >= 0", "value": "bold"}, "value": "normal"}
+    y = row_axis(names, on, labelFontWeight=bold, **({"labelFontStyle": "italic"} if on.paper else {}))
+    x = axis.encoding("value", orient="top")
+    values = theme.records(
+        gene=top["gene"].to_numpy(),
+        name=np.array(names, dtype=object),
+        value=value,
+        low=low,
+        high=high,
+        role=top["role"].to_numpy(),
+        ctrl_mean=top["ctrl_mean"].to_numpy(dtype=float),
+        pert_mean=top["pert_mean"].to_numpy(dtype=float),
+        delta=top["delta"].to_numpy(dtype=float),
+        log2_fold_change=top["log2_fold_change"].to_numpy(dtype=float),
+        fdr=np.array([p_value(p) for p in top["fdr"].to_numpy(dtype=float)], dtype=object),
+    )
+    data: Spec = {"values": values}
+    pick: Spec = {"params": [{"name": "pick", "select": {"type": "point", "fields": ["gene"], "on": "@bars_marks:click"}}]}
+    bars: Spec = {
+        "name": "bars",
+        "data": data,
+        "mark": {"type": "bar", "opacity": 1},
+        "encoding": {"x": x, "y": y, "color": theme.roles()} | ({} if on.paper else {"tooltip": TOOLTIP}),
+    }
+    whiskers: Spec = {
+        "data": data,
+        "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},
+        "encoding": {"x": axis.encoding("low", orient="top"), "x2": {"field": "high"}, "y": y},
+    }
+    zero: Spec = {
+        "data": {"values": [{"zero": 0}]},
+        "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},
+        "encoding": {"x": axis.encoding("zero", orient="top")},
+    }
+    layers = [bars if on.paper else bars | pick]
+    if np.isfinite(low).any():
+        layers.append(whiskers)
+    return [*layers, zero]
+
+
+def ink(on: Sheet) -> Any:
+    """The color of lines and letters."""
+    return theme.INK if on.paper else theme.paint("observed")
+
+
+def _key_rows(top: pd.DataFrame) -> list[key.Row]:
+    role = top["role"].to_numpy()
+    up, down, rest = (int((role == r).sum()) for r in ("up", "down", "neutral"))
+    rows = [
+        key.Row("bar", theme.LIGHT["up"], f"{plural(up, 'gene')} {'rises' if up < 2 else 'rise'}"),
+        key.Row("bar", theme.LIGHT["down"], f"{plural(down, 'gene')} {'falls' if down < 2 else 'fall'}"),
+    ]
+    return rows + ([key.Row("bar", theme.LIGHT["neutral"], f"{number(rest)} not significant")] if rest else [])
+
+
+def top_caption(view: PerturbationLike, *, by: str = "delta", n: int = 50, paper: bool | Paper = False, **_: Any) -> str:
+    """What the bars show, in sentences."""
+    top = top_genes(view, by=by, n=n)
+    role = top["role"].to_numpy()
+    up, down, rest = (int((role == r).sum()) for r in ("up", "down", "neutral"))
+    if not len(top):
+        return f"No gene at FDR < {threshold(view.fdr)}."
+    what = {
+        "delta": "largest by |delta|",
+        "log2_fold_change": f"largest by |log2 fold change| among genes at FDR < {threshold(view.fdr)}",
+        "fdr": "smallest by FDR, bars show delta",
+    }[by]
+    counted = f"{number(down)} {'falls' if down == 1 else 'fall'} and {number(up)} {'rises' if up == 1 else 'rise'}"
+    sentences = [f"The {len(top)} {what}, {counted}."]
+    if rest:
+        sentences.append(f"{rest} in grey: FDR at least {threshold(view.fdr)}.")
+    if by != "log2_fold_change":
+        sentences.append("Lines: 95 % interval.")
+    return " ".join(sentences)
+
+
+def top_alt(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any) -> str:
+    """The bars in words."""
+    top = top_genes(view, by=by, n=n)
+    names = ", ".join(plain(g, theme.LONGEST_LABEL) for g in top["gene"].head(5))
+    quantity = "log2 fold changes" if by == "log2_fold_change" else "deltas"
+    return f"Bars of {len(top)} {quantity}, {what_is_done(view)} against control. First: {names or 'none'}."

@@ -1,0 +1,483 @@
+"""A cloud of all measured genes: what scatter, MA plot and volcano have in common.
+
+On screen the many are tiles shaded by how many genes lie there, and only genes that changed are dots. On paper every
+gene is a point of one embedded picture under vector axes, names and key.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.figures import key, theme
+from core.figures.labels import Crowd, Label, place_labels
+from core.figures.raster import points_picture
+from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
+from core.schema import ALL_PERTURBED
+from core.views.text import number, p_value, plain, plural, threshold
+
+Floats = NDArray[np.float64]
+
+TILES = 64
+MOST_DOTS = 500
+MOST_LABELS = 18
+LABELS_IF_NARROW = 6
+
+KEY = (
+    ("dot", "down", "falls"),
+    ("dot", "up", "rises"),
+    ("tiles", "faint", "how many genes lie there"),
+)
+
+PICK: Spec = {
+    "name": "pick",
+    # a click on a dot, its name or its ring; elsewhere Vega would report a gene called null
+    "select": {"type": "point", "fields": ["gene"], "on": "@dots_marks:click, @names_marks:click, @bold_names_marks:click, @rings_marks:click"},
+}
+BOX: Spec = {"name": "box", "select": {"type": "interval", "encodings": ["x", "y"], "zoom": False}}
+
+
+class PerturbationLike(Protocol):
+    """What the figures read of a perturbation's view."""
+
+    target: str
+    modality: str
+    simulated: bool
+    fdr: float
+    fold: float
+    n_target: int
+    n_control: int
+    genes: pd.DataFrame
+    guides: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Where each gene lies in one of the figures.
+
+    Parameters
+    ----------
+    genes
+        Table of the drawn genes: ``gene, name, x, y, role, changed, weight`` and what the tooltip shows.
+    x, y
+        The axes, which fix the domain.
+    dashes
+        Dashed lines, as ends ``{"x": [..], "y": [..]}``.
+    own
+        Symbols that the perturbation itself is about.
+    sides
+        Where to hang names first: ``"left"`` or ``"right"`` for each gene.
+    not_drawn
+        Genes that have no place in the plot.
+    """
+
+    genes: pd.DataFrame
+    x: Axis
+    y: Axis
+    dashes: tuple[Mapping[str, Sequence[float]], ...]
+    own: frozenset[str]
+    sides: NDArray[np.str_]
+    not_drawn: int = 0
+    at_edge: int = 0
+
+    def pixels(self, on: Sheet) -> tuple[Floats, Floats]:
+        """Positions inside the plot, y down."""
+        x = self.x.share(self.genes["x"].to_numpy()) * on.plot_width
+        y = (1 - self.y.share(self.genes["y"].to_numpy())) * on.plot_height
+        return x, y
+
+
+def gene_table(view: PerturbationLike) -> pd.DataFrame:
+    """The view's genes with a column ``gene``, whether the symbols are a column or the index."""
+    genes = view.genes
+    return genes if "gene" in genes.columns else genes.rename_axis("gene").reset_index()
+
+
+def make_cloud(
+    view: PerturbationLike,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    weight: NDArray[Any],
+    axes: tuple[Axis, Axis],
+    *,
+    keep: NDArray[np.bool_],
+    dashes: Sequence[Mapping[str, Sequence[float]]],
+    left: NDArray[np.bool_],
+    at_edge: int = 0,
+) -> Cloud:
+    """Collect what a cloud needs of the view's genes.
+
+    Parameters
+    ----------
+    view
+        The perturbation.
+    x, y
+        Positions as drawn, one a gene.
+    weight
+        How outlying a gene is; the heaviest changes become dots and get names.
+    axes
+        The two axes.
+    keep
+        Genes that are drawn.
+    dashes
+        Dashed lines.
+    left
+        Genes whose names had better stand left of the dot.
+    at_edge
+        How many genes are drawn at the edge for lack of room.
+    """
+    genes = gene_table(view)
+    changed = genes["changed"].to_numpy(dtype=bool)
+    role = np.where(changed, genes["role"].to_numpy(dtype=object).astype(str), "neutral")
+    drawn = pd.DataFrame(
+        {
+            "gene": genes["gene"].to_numpy(dtype=object),
+            "x": np.asarray(x, dtype=float),
+            "y": np.asarray(y, dtype=float),
+            "role": role,
+            "changed": changed,
+            "weight": np.nan_to_num(np.asarray(weight, dtype=float)),
+            **{c: genes[c].to_numpy() for c in ("ctrl_mean", "pert_mean", "delta", "log2_fold_change", "fdr")},
+        }
+    )[keep]
+    own = frozenset({view.target, *view.target.split("+")})
+    return Cloud(
+        drawn.reset_index(drop=True),
+        *axes,
+        tuple(dashes),
+        own,
+        np.where(left, "left", "right")[keep],
+        int(len(genes) - keep.sum()),
+        at_edge,
+    )
+
+
+def draw_cloud(
+    view: PerturbationLike,
+    cloud: Cloud,
+    *,
+    highlight: Sequence[str] = (),
+    width: float | None = None,
+    paper: bool | Paper = False,
+    every: bool = False,
+) -> Drawing:
+    """The figure of a cloud, for screen or paper."""
+    rows = key_rows(view, cloud, highlight)
+    on = theme.sheet(paper, width, y_labels=cloud.y.labels(), strip=key.note_height(view, paper))
+    x, y = cloud.pixels(on)
+    spot = key.free_corner(x, y, cloud.genes["changed"].to_numpy(), rows, on) if on.paper else None
+    if on.paper and spot is None:  # no corner is free: the key gets a strip of its own above the plot
+        strip = key.note_height(view, paper) + key.strip_height(rows, on)
+        on = theme.sheet(paper, width, y_labels=cloud.y.labels(), strip=strip)
+        x, y = cloud.pixels(on)
+    ringed = np.isin(cloud.genes["gene"].to_numpy(), list(highlight))
+    dots = np.ones(len(x), dtype=bool) if every else dots_of(cloud, ringed)
+    taken = [spot] if spot else []
+    names = hang_names(cloud, on, x, y, dots if not on.paper else cloud.genes["changed"].to_numpy(), ringed, taken)
+    body = paper_body(cloud, on, x, y) if on.paper else screen_body(cloud, dots, every=every)
+    lines = [theme.dashed(ends, cloud.x, cloud.y, on) for ends in cloud.dashes]
+    many, few = body
+    layers = [*many, *lines, *few, *rings(cloud, ringed, on), *name_layers(cloud, names, ringed, on)]
+    if on.paper:
+        layers += key.inside(rows, on, spot, view) + key.note(view, on)
+    return theme.compose(layers, on)
+
+
+def dots_of(cloud: Cloud, ringed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The genes drawn as dots: the 500 most outlying changes, the highlighted genes and the target's own."""
+    changed = np.flatnonzero(cloud.genes["changed"].to_numpy())
+    weight = cloud.genes["weight"].to_numpy()
+    chosen = ringed | np.isin(cloud.genes["gene"].to_numpy(), list(cloud.own))
+    chosen[changed[np.argsort(-weight[changed], kind="stable")[:MOST_DOTS]]] = True
+    return np.asarray(chosen)
+
+
+# ------------------------------------------------------------------------------------------------------- screen
+
+
+def screen_body(cloud: Cloud, dots: NDArray[np.bool_], *, every: bool) -> tuple[list[Spec], list[Spec]]:
+    """Tiles under the lines, dots over them."""
+    x, y = cloud.x.encoding("x"), cloud.y.encoding("y")
+    drawn = cloud.genes[dots]
+    # the few that changed lie over the others, the most outlying on top
+    drawn = drawn.iloc[np.lexsort((drawn["weight"].to_numpy(), drawn["changed"].to_numpy()))]
+    circles: Spec = {
+        "name": "dots",
+        "data": {"values": dot_records(drawn)},
+        "params": [PICK, BOX],
+        # the unseen stroke makes a dot easier to hit
+        "mark": {"type": "circle", "size": 28, "opacity": 1, "clip": False, "cursor": "pointer"}
+        | ({} if every else {"stroke": "transparent", "strokeWidth": 5}),
+        "encoding": {"x": x, "y": y, "color": theme.roles(), "tooltip": TOOLTIP},
+    }
+    return ([] if every else [tiles(cloud, ~dots)]), [circles]
+
+
+TOOLTIP: list[Spec] = [
+    {"field": "gene", "type": "nominal", "title": "Gene"},
+    {"field": "ctrl_mean", "type": "quantitative", "format": ".2f", "title": "Control"},
+    {"field": "pert_mean", "type": "quantitative", "format": ".2f", "title": "Perturbed"},
+    {"field": "delta", "type": "quantitative", "format": "+.2f", "title": "delta"},
+    {"field": "log2_fold_change", "type": "quantitative", "format": "+.2f", "title": "log2 FC"},
+    {"field": "fdr", "type": "nominal", "title": "FDR"},
+]
+
+
+def dot_records(genes: pd.DataFrame) -> list[Spec]:
+    """Rows for dots, with all that the tooltip says."""
+    numbers = ("x", "y", "ctrl_mean", "pert_mean", "delta", "log2_fold_change")
+    return theme.records(
+        gene=genes["gene"].to_numpy(),
+        role=genes["role"].to_numpy(),
+        fdr=np.array([p_value(p) for p in genes["fdr"].to_numpy(dtype=float)], dtype=object),
+        **{c: genes[c].to_numpy(dtype=float) for c in numbers},
+    )
+
+
+def tiles(cloud: Cloud, which: NDArray[np.bool_]) -> Spec:
+    """Density of the genes that are no dots, as 64 x 64 tiles in a grey ramp on the log of their number.
+
+    They use the ``fill`` channel and dots use ``color``: two scales that do not meet.
+    """
+    i = np.clip((cloud.x.share(cloud.genes["x"].to_numpy()[which]) * TILES).astype(int), 0, TILES - 1)
+    j = np.clip((cloud.y.share(cloud.genes["y"].to_numpy()[which]) * TILES).astype(int), 0, TILES - 1)
+    counts = np.bincount(i * TILES + j, minlength=TILES * TILES)
+    cell = np.flatnonzero(counts)
+    xs, ys = cloud.x.at(np.arange(TILES + 1) / TILES), cloud.y.at(np.arange(TILES + 1) / TILES)
+    i, j = cell // TILES, cell % TILES
+    most = int(counts.max(initial=1))
+    return {
+        "data": {"values": theme.records(x=xs[i], x2=xs[i + 1], y=ys[j], y2=ys[j + 1], n=counts[cell])},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": cloud.x.encoding("x"),
+            "x2": {"field": "x2"},
+            "y": cloud.y.encoding("y"),
+            "y2": {"field": "y2"},
+            "fill": {
+                "field": "n",
+                "type": "quantitative",
+                "scale": {"type": "log", "domain": [1, max(most, 2)]},
+                "legend": None,
+            },
+            "tooltip": [{"field": "n", "type": "quantitative", "format": ",d", "title": "Genes here"}],
+        },
+    }
+
+
+# -------------------------------------------------------------------------------------------------------- paper
+
+
+def paper_body(cloud: Cloud, on: Sheet, x: Floats, y: Floats) -> tuple[list[Spec], list[Spec]]:
+    """All genes as one picture that fills the plot; the axes are pinned by an empty layer."""
+    assert on.paper is not None
+    order = np.lexsort((cloud.genes["weight"].to_numpy(), cloud.genes["changed"].to_numpy()))
+    role = cloud.genes["role"].to_numpy(dtype=str)[order]
+    changed = role != "neutral"
+    color = np.where(changed, np.vectorize(lambda r: theme.LIGHT.get(r, theme.CLOUD))(role), theme.CLOUD)
+    size = np.where(changed, on.dot, 0.75 * on.dot)
+    url = points_picture(x[order], y[order], color, size, (on.plot_width, on.plot_height), on.paper.dpi)
+    picture: Spec = {
+        "data": {"values": [{}]},
+        "mark": {"type": "image", "aspect": False, "url": url},
+        "encoding": {
+            "x": {"value": 0},
+            "x2": {"value": "width"},
+            "y": {"value": 0},
+            "y2": {"value": "height"},
+        },
+    }
+    pin: Spec = {
+        "data": {"values": []},
+        "mark": {"type": "point"},
+        "encoding": {"x": cloud.x.encoding("x"), "y": cloud.y.encoding("y")},
+    }
+    return [picture, pin], []
+
+
+# -------------------------------------------------------------------------------------------------------- names
+
+
+def hang_names(
+    cloud: Cloud,
+    on: Sheet,
+    x: Floats,
+    y: Floats,
+    dots: NDArray[np.bool_],
+    ringed: NDArray[np.bool_],
+    taken: Sequence[tuple[float, float, float, float]],
+) -> list[tuple[int, Label]]:
+    """Names for the highlighted genes, the target's own and then the most outlying: (row of the cloud, place)."""
+    gene, weight = cloud.genes["gene"].to_numpy(), cloud.genes["weight"].to_numpy()
+    own = np.isin(gene, list(cloud.own)) & ~ringed
+    changed = cloud.genes["changed"].to_numpy() & ~ringed & ~own
+    first = np.flatnonzero(ringed)
+    rest = np.flatnonzero(changed)
+    rest = rest[np.argsort(-weight[rest], kind="stable")[: 4 * MOST_LABELS]]
+    order = np.concatenate([first, np.flatnonzero(own), rest]).astype(int)
+    labels = place_labels(
+        [plain(gene[i], theme.LONGEST_LABEL) for i in order],
+        x[order],
+        y[order],
+        size=(on.plot_width, on.plot_height),
+        text=on.text,
+        dot=on.dot,
+        dots=(x[dots], y[dots]),
+        crowd=Crowd.of(x, y, on.plot_width, on.plot_height),
+        sides=cloud.sides[order],
+        always=len(first),
+        most=MOST_LABELS,
+        wider=1.0 if on.paper else 1.07,  # the page's Inter is wider than Arial
+        taken=taken,
+    )
+    return [(int(order[label.item]), label) for label in labels]
+
+
+def name_layers(
+    cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArray[np.bool_], on: Sheet
+) -> list[Spec]:
+    """Names hung on their dots by pixels; on screen with a halo, and only six on a narrow one."""
+    rows = [i for i, _ in names]
+    values = theme.records(
+        gene=cloud.genes["gene"].to_numpy()[rows],
+        name=np.array([plain(g, theme.LONGEST_LABEL) for g in cloud.genes["gene"].to_numpy()[rows]], dtype=object),
+        x=cloud.genes["x"].to_numpy()[rows],
+        y=cloud.genes["y"].to_numpy()[rows],
+        align=np.array([label.align for _, label in names], dtype=object),
+        dx=np.array([label.dx for _, label in names]),
+        dy=np.array([label.dy for _, label in names]),
+        rank=np.array([label.rank for _, label in names], dtype=int),
+    )
+    bold = ringed[rows]
+    layers: list[Spec] = []
+    for which, weight in ((~bold, "normal"), (bold, "bold")):
+        some = [v for v, keep in zip(values, which, strict=True) if keep]
+        if some:
+            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight)
+    return layers
+
+
+def hung_texts(values: list[Spec], x: Axis, y: Axis, on: Sheet, *, weight: str = "normal") -> list[Spec]:
+    """Text layers of rows with ``name, x, y, align, dx, dy, rank``."""
+    mark: Spec = {
+        "type": "text",
+        "align": {"expr": "datum.align"},
+        "dx": {"expr": "datum.dx"},
+        "dy": {"expr": "datum.dy"},
+        "baseline": "middle",
+        "fontSize": on.text,
+        "fontWeight": weight,
+        "tooltip": None,
+        "color": theme.INK if on.paper else theme.paint("observed"),
+        **on.italic,
+    }
+    encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "text": {"field": "name", "type": "nominal"}}
+    base: Spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
+    if on.paper:
+        return [base]
+    mark["opacity"] = {"expr": f"datum.rank < (width < 400 ? {LABELS_IF_NARROW} : 99) ? 1 : 0"}
+    halo = base | {"mark": mark | {"stroke": theme.paint("paper"), "strokeWidth": 3, "strokeJoin": "round"}}
+    return [halo, base | {"name": "names" if weight == "normal" else "bold_names"}]
+
+
+def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
+    """A ring in ink round each highlighted gene; it works over every color."""
+    if not ringed.any():
+        return []
+    drawn = cloud.genes[ringed]
+    mark: Spec = {
+        "type": "point",
+        "filled": False,
+        "size": 14 if on.paper else 110,
+        "strokeWidth": 0.75 if on.paper else 2,
+        "opacity": 1,
+        "stroke": theme.INK if on.paper else theme.paint("observed"),
+    }
+    encoding: Spec = {"x": cloud.x.encoding("x"), "y": cloud.y.encoding("y")}
+    if not on.paper:
+        encoding["tooltip"] = TOOLTIP
+    return [{"name": "rings", "data": {"values": dot_records(drawn)}, "mark": mark, "encoding": encoding}]
+
+
+# -------------------------------------------------------------------------------------------- words and look-ups
+
+
+def key_rows(view: PerturbationLike, cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:
+    """The key's rows with counts, for paper."""
+    role = cloud.genes["role"].to_numpy()
+    up, down = int((role == "up").sum()), int((role == "down").sum())
+    others = len(role) - up - down
+    rows = [
+        key.Row("dot", theme.LIGHT["up"], f"{plural(up, 'gene')} {'rises' if up < 2 else 'rise'}"),
+        key.Row("dot", theme.LIGHT["down"], f"{plural(down, 'gene')} {'falls' if down < 2 else 'fall'}"),
+        key.Row("dot", theme.CLOUD, f"{number(others)} {'other' if others == 1 else 'others'}"),
+    ]
+    if np.isin(cloud.genes["gene"].to_numpy(), list(highlight)).any():
+        rows.append(key.Row("ring", theme.INK, "highlighted"))
+    return rows
+
+
+def genes_in(cloud: Cloud, ranges: Mapping[str, Sequence[float]]) -> list[str]:
+    """Symbols of the genes drawn inside a box, the most outlying first.
+
+    Parameters
+    ----------
+    cloud
+        The cloud that the box was drawn over.
+    ranges
+        ``{"x": [from, to], "y": [from, to]}`` in units of the axes, as Streamlit reports the selection "box"; a missing
+        side is open.
+    """
+    inside = np.ones(len(cloud.genes), dtype=bool)
+    for side in ("x", "y"):
+        bounds = ranges.get(side)
+        if bounds is not None and len(bounds) == 2:
+            low, high = sorted(float(b) for b in bounds)
+            values = cloud.genes[side].to_numpy()
+            inside &= (values >= low) & (values <= high)
+    if not any(ranges.get(side) for side in ("x", "y")):
+        return []
+    rows = np.flatnonzero(inside)
+    rows = rows[np.argsort(-cloud.genes["weight"].to_numpy()[rows], kind="stable")]
+    return [str(g) for g in cloud.genes["gene"].to_numpy()[rows]]
+
+
+def what_is_done(view: PerturbationLike, longest: int = 26) -> str:
+    """The perturbed side of an axis: ``ACAT2 knock-down`` or ``All perturbed cells``."""
+    if view.target == ALL_PERTURBED:
+        return ALL_PERTURBED
+    words = f" {view.modality}"
+    return plain(view.target, max(6, longest - len(words))) + words
+
+
+def change_rule(view: PerturbationLike) -> str:
+    """What counts as changed: ``FDR < 0.05, at least 1.4-fold``."""
+    rule = f"FDR < {threshold(view.fdr)}"
+    return rule if view.fold <= 1 else f"{rule} and at least {threshold(view.fold)}-fold"
+
+
+def dots_sentence(view: PerturbationLike, cloud: Cloud, *, every: bool) -> str:
+    """Which genes are dots, as a sentence."""
+    n = int(cloud.genes["changed"].sum())
+    if every:
+        return f"Every gene is a dot; in color: {plural(n, 'change')} at {change_rule(view)}."
+    if n > MOST_DOTS:
+        return f"Dots: the {MOST_DOTS} largest of {number(n)} changes at {change_rule(view)}."
+    return f"Dots: {plural(n, 'change')} at {change_rule(view)}."
+
+
+def describe(view: PerturbationLike, kind: str, cloud: Cloud) -> str:
+    """Kind, n and the five largest names, for those who cannot see the figure."""
+    order = np.argsort(-cloud.genes["weight"].to_numpy(), kind="stable")
+    changed = cloud.genes["changed"].to_numpy()[order]
+    top = [plain(g, theme.LONGEST_LABEL) for g in cloud.genes["gene"].to_numpy()[order[changed][:5]]]
+    largest = f" Largest: {', '.join(top)}." if top else ""
+    n_up, n_down = ((cloud.genes["role"] == r).sum() for r in ("up", "down"))
+    return (
+        f"{kind} of {number(len(cloud.genes))} genes, {what_is_done(view)} against control: {number(n_down)} fall, "
+        f"{number(n_up)} rise at {change_rule(view)}.{largest}"
+    )
+

@@ -1,0 +1,168 @@
+"""Where names go beside their dots: greedy, on the side with room, and no name at all where there is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Advance widths of Arial (and of Liberation Sans, made to the same measure) in thousandths of the size, ASCII 32-126.
+_WIDTHS = (
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
+    722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556,
+    556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
+    260, 334, 584,
+)  # fmt: skip
+BOLD = 1.08
+"""Bold letters are about so much wider."""
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Width of a line of Arial in the unit of ``size``; characters beyond ASCII count as wide as an M."""
+    widths = (_WIDTHS[ord(c) - 32] if 32 <= ord(c) < 127 else 833 if ord(c) > 127 and c not in "−…–" else 584 for c in text)
+    return sum(widths) * size / 1000 * (BOLD if bold else 1.0)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name hung on its dot: ``item`` says which, ``dx`` and ``dy`` how far away, in pixels (y down)."""
+
+    item: int
+    align: str
+    dx: float
+    dy: float
+    rank: int
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """How many points lie where, summed up so that any rectangle's count is four look-ups."""
+
+    sums: NDArray[np.float64]
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, x: NDArray[np.float64], y: NDArray[np.float64], width: float, height: float, cells: int = 96) -> "Crowd":
+        """Count points given in pixels of a plot."""
+        grid, _, _ = np.histogram2d(x, y, bins=cells, range=((0, width), (0, height)))
+        return cls(np.pad(grid.cumsum(0).cumsum(1), ((1, 0), (1, 0))), width, height)
+
+    def inside(self, left: float, top: float, right: float, bottom: float) -> float:
+        """About how many points lie in a rectangle."""
+        n = self.sums.shape[0] - 1
+        i0, i1 = (int(np.clip(round(v / self.width * n), 0, n)) for v in (left, right))
+        j0, j1 = (int(np.clip(round(v / self.height * n), 0, n)) for v in (top, bottom))
+        s = self.sums
+        return float(s[i1, j1] - s[i0, j1] - s[i1, j0] + s[i0, j0])
+
+
+def place_labels(
+    names: Sequence[str],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    size: tuple[float, float],
+    text: float,
+    dot: float,
+    dots: tuple[NDArray[np.float64], NDArray[np.float64]],
+    crowd: Crowd | None = None,
+    sides: Sequence[str] | None = None,
+    always: int = 0,
+    most: int = 18,
+    wider: float = 1.0,
+    taken: Sequence[tuple[float, float, float, float]] = (),
+) -> list[Label]:
+    """Hang names on dots, the first ones first.
+
+    A name takes the free place with the fewest points under it. A place is free where it covers no other name, no
+    dot and not the edge of the plot. The first ``always`` names are drawn in bold, and even where nothing is free.
+
+    Parameters
+    ----------
+    names, x, y
+        What may be named, most important first; positions in pixels, y down.
+    size
+        Width and height of the plot.
+    text, dot
+        Size of letters; diameter of a dot.
+    dots
+        Positions of all dots that a name must not cover.
+    crowd
+        The many points that a name should rather not cover.
+    sides
+        For each name ``"left"`` or ``"right"``: where to look first.
+    always
+        How many of the first names must be drawn.
+    most
+        At most so many names besides those.
+    wider
+        Letters wider than Arial's by this factor.
+    taken
+        Rectangles (left, top, right, bottom) that are occupied already.
+
+    Returns
+    -------
+    list of Label
+        In the order of ``names``; ranks count the names that may be left out on a narrow screen from 0.
+    """
+    width, height = size
+    placed = [tuple(t) for t in taken]
+    out: list[Label] = []
+    optional = 0
+    for i, name in enumerate(names):
+        if i >= always and optional >= most:
+            break
+        bold = i < always
+        w, h = text_width(name, text, bold=bold) * wider + 1, text * 1.05
+        reach = dot / 2 + (0.45 if bold else 0.3) * text
+        best: tuple[float, int] | None = None
+        spots = _spots(reach, h, (sides[i] if sides is not None else "right"))
+        for order, (align, dx, dy) in enumerate(spots):
+            left = x[i] + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
+            box = (left, y[i] + dy - h / 2, left + w, y[i] + dy + h / 2)
+            if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
+                continue
+            cost = _cost(box, placed, dots, dot, crowd)
+            if cost is None and not bold:
+                continue
+            ranked = ((1e6 if cost is None else cost) + order * 0.3, order)
+            best = min(best, ranked) if best else ranked
+        if best is None:
+            continue
+        align, dx, dy = spots[best[1]]
+        left = x[i] + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
+        placed.append((left, y[i] + dy - h / 2, left + w, y[i] + dy + h / 2))
+        out.append(Label(i, align, round(dx, 2), round(dy, 2), 0 if bold else optional))
+        optional += 0 if bold else 1
+    return out
+
+
+def _spots(reach: float, h: float, side: str) -> list[tuple[str, float, float]]:
+    """Places round a dot, the preferred side first: beside, obliquely, above and below."""
+    first, second = (("left", reach), ("right", -reach)) if side == "right" else (("right", -reach), ("left", reach))
+    slant = 0.62 * h
+    spots: list[tuple[str, float, float]] = []
+    for align, dx in (first, second):
+        spots += [(align, dx, 0.0), (align, dx * 0.8, -slant), (align, dx * 0.8, slant)]
+    return [*spots, ("center", 0.0, -(reach + h / 2)), ("center", 0.0, reach + h / 2)]
+
+
+def _cost(
+    box: tuple[float, float, float, float],
+    placed: Sequence[tuple[float, ...]],
+    dots: tuple[NDArray[np.float64], NDArray[np.float64]],
+    dot: float,
+    crowd: Crowd | None,
+) -> float | None:
+    """Points under a name; None where it covers another name or a dot."""
+    left, top, right, bottom = box
+    if any(left < r and right > a and top < b and bottom > t for a, t, r, b in placed):
+        return None
+    margin = 0.4 * dot
+    px, py = dots
+    covered = (px > left - margin) & (px < right + margin) & (py > top - margin) & (py < bottom + margin)
+    if covered.any():
+        return None
+    return float(np.log1p(crowd.inside(left, top, right, bottom))) if crowd else 0.0

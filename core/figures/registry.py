@@ -1,0 +1,57 @@
+"""What a figure is to those who draw it: a name, a title, and the functions that draw it and put it into words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from core.figures.theme import Drawing
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that pages, the command line and the export menu know by its name.
+
+    Parameters
+    ----------
+    name
+        Its name in addresses, file names and on the command line.
+    title
+        What it shows; a description, never a claim.
+    subject
+        ``"perturbation"`` or ``"study"``: the kind of view it takes.
+    draw
+        ``(view, *, highlight=(), width=None, paper=False, **options) -> Drawing``.
+    data
+        ``(view, **options) -> DataFrame``, the table behind it in a stable order of columns.
+    caption
+        ``(view, **options) -> str``: sentences for under the figure; they hold no names out of files, so they are
+        safe as markdown too.
+    alt
+        ``(view, **options) -> str``: kind, n and the largest names, as plain text.
+    key
+        Entries of the key as ``(shape, role, words)``; shapes are dot, tiles, bar, line, ring, cross, diamond.
+    cloud
+        Whether it shows all genes and takes a box selection (see :func:`core.figures.genes_in_box`).
+    selections
+        Names of the selections it offers, for ``st.vega_lite_chart(selection_mode=...)``; "pick" gives the field
+        ``gene`` or ``target``.
+    options
+        Options it takes, with their values (None where any value of the kind will do).
+    shapes
+        Whether wide, square and tall apply on paper; figures made of rows are as high as their rows.
+    """
+
+    name: str
+    title: str
+    subject: str
+    draw: Callable[..., Drawing]
+    data: Callable[..., pd.DataFrame]
+    caption: Callable[..., str]
+    alt: Callable[..., str]
+    key: tuple[tuple[str, str, str], ...] = ()
+    cloud: bool = False
+    selections: tuple[str, ...] = ()
+    options: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    shapes: bool = True

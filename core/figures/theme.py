@@ -1,0 +1,490 @@
+"""What all figures share: roles instead of colors, sizes for screen and paper, axes, and the drawing itself.
+
+A figure is a Vega-Lite specification. Its parts are written as plain dicts: building the same ten layers out of
+Altair's classes costs 250 ms, as dicts 10 ms. :class:`Drawing` gives the result Altair's face, so that it can be
+validated, changed with ``.properties`` and shown in a notebook.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.errors import OptionError
+from core.figures.labels import text_width
+
+Spec = dict[str, Any]
+Floats = NDArray[np.float64]
+
+ROLES = ("down", "up", "neutral", "observed", "predicted", "baseline", "accent", "faint", "paper")
+"""The fixed domain of the color scale; the page's theme and the print configuration give them colors."""
+
+LIGHT = dict(
+    zip(
+        ROLES,
+        ("#0072B2", "#D55E00", "#8C96A1", "#22303C", "#7A4FB8", "#A87900", "#0B6B6B", "#CBD3DA", "#FFFFFF"),
+        strict=True,
+    )
+)
+INK = LIGHT["observed"]
+CLOUD = "#C3CBD2"
+"""The many genes that did not change, on paper."""
+RAMP = ["#EDF1F4", "#E1E7EC", "#D4DCE2", "#C6D0D8", "#B7C3CD", "#A7B5C0", "#96A5B2", "#8494A2", "#728391", "#5F7180"]
+
+PAPER_FONT = "Arial, Liberation Sans, sans-serif"  # a list: with one font that is missing, vl-convert draws no text
+LONGEST_TITLE = 45
+LONGEST_LABEL = 24
+
+MM_PER_PT = 25.4 / 72
+NARROWEST_MM, WIDEST_MM = 20.0, 400.0
+LOWEST_DPI, HIGHEST_DPI = 72, 1200
+SHAPES = {"wide": 0.62, "square": 0.94, "tall": 1.3}
+"""Height over width; a square plot with its axes is a little wider than high."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """How a figure is printed.
+
+    Parameters
+    ----------
+    width_mm
+        Width of the whole figure, 20 to 400 mm.
+    shape
+        ``"wide"``, ``"square"`` or ``"tall"``; figures made of rows are as high as their rows.
+    dpi
+        Dots per inch of the point cloud, and of the whole figure as PNG.
+
+    Raises
+    ------
+    OptionError
+        If a value is out of range.
+    """
+
+    width_mm: float = 85.0
+    shape: str = "square"
+    dpi: int = 300
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.width_mm, int | float) and NARROWEST_MM <= self.width_mm <= WIDEST_MM):
+            raise OptionError(
+                f"A figure cannot be {self.width_mm} mm wide. Take {NARROWEST_MM:g} to {WIDEST_MM:g} mm; "
+                "journals use 85, 114, 174 (Cell) or 89, 183 (Nature)."
+            )
+        one_of("shape", self.shape, SHAPES)
+        if not (isinstance(self.dpi, int | float) and LOWEST_DPI <= self.dpi <= HIGHEST_DPI):
+            raise OptionError(f"{self.dpi} dots per inch are out of range. Take {LOWEST_DPI} to {HIGHEST_DPI}.")
+
+    @property
+    def width(self) -> float:
+        """Width in points; on paper one unit of the drawing is one point."""
+        return self.width_mm / MM_PER_PT
+
+    @property
+    def height(self) -> float:
+        """Height in points that the shape asks for."""
+        return self.width * SHAPES[self.shape]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: what it measures, from where to where, and which numbers stand at it.
+
+    Parameters
+    ----------
+    title
+        Quantity, scale and who against whom, at most 45 characters.
+    low, high
+        The fixed domain.
+    ticks
+        Where the numbers stand.
+    log
+        Whether the scale is logarithmic (with real numbers at the ticks).
+    form
+        d3 format of the numbers.
+    words
+        Numbers that are written otherwise: value -> text.
+    """
+
+    title: str
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    log: bool = False
+    form: str = "~g"
+    words: tuple[tuple[float, str], ...] = ()
+
+    def share(self, values: ArrayLike) -> Floats:
+        """Where values lie on the axis: 0 at its low end, 1 at its high end."""
+        v = np.asarray(values, dtype=float)
+        if self.log:
+            low, high = math.log10(self.low), math.log10(self.high)
+            return np.asarray((np.log10(np.maximum(v, 1e-300)) - low) / (high - low))
+        return np.asarray((v - self.low) / (self.high - self.low))
+
+    def at(self, shares: ArrayLike) -> Floats:
+        """Values at the given shares of the axis; the inverse of :meth:`share`."""
+        s = np.asarray(shares, dtype=float)
+        if self.log:
+            low, high = math.log10(self.low), math.log10(self.high)
+            return np.asarray(10 ** (low + s * (high - low)))
+        return self.low + s * (self.high - self.low)
+
+    def labels(self) -> list[str]:
+        """The tick labels as they will read, for measuring them."""
+        words = dict(self.words)
+        return [words.get(t) or tick_label(t, self.form) for t in self.ticks]
+
+    def encoding(self, field: str | None = None, **axis: Any) -> Spec:
+        """The axis as a Vega-Lite channel of ``field``; keywords go to the Vega-Lite axis."""
+        scale: Spec = {"domain": [self.low, self.high], "nice": False, "zero": False}
+        if self.log:
+            scale["type"] = "log"
+        look: Spec = {"values": list(self.ticks), "format": self.form, "title": self.title} | axis
+        if self.words:
+            cases = "".join(f"abs(datum.value - {v!r}) < 1e-9 ? '{text}' : " for v, text in self.words)
+            look["labelExpr"] = f"{cases}format(datum.value, '{self.form}')"
+        channel: Spec = {"type": "quantitative", "scale": scale, "axis": look, "title": self.title}
+        return channel | ({"field": field} if field else {})
+
+
+def tick_label(value: float, form: str) -> str:
+    """About what d3 prints for the formats used here; only its width matters."""
+    if "%" in form:
+        return f"{value:.0%}"
+    text = f"{value:,.10g}" if "," in form else f"{value:.10g}"
+    return text if value <= 0 or "+" not in form else f"+{text}"
+
+
+def linear_axis(title: str, low: float, high: float, *, about: int = 6, form: str | None = None, **more: Any) -> Axis:
+    """An axis over ``low`` to ``high`` with about as many round ticks as asked for, all within it."""
+    span = max(high - low, 1e-12)
+    step = nice_step(span / max(about, 1))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    ticks = tuple(round(i * step, 12) for i in range(first, last + 1))
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    return Axis(short(title), low, high, ticks, form=form or f",.{digits}f", **more)
+
+
+def log_axis(title: str, low: float, high: float, *, about: int = 6, **more: Any) -> Axis:
+    """A logarithmic axis with real numbers at powers of ten, or at 1, 3, 10 where it is short."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    step = max(1, math.ceil((last - first) / max(about, 1)))
+    ticks = [10.0**e for e in range(first, last + 1, step)]
+    if len(ticks) < 4:
+        threes = [3 * 10.0**e for e in range(first - 1, last + 1)]
+        ticks = sorted(ticks + [t for t in threes if low <= t <= high])
+    if len(ticks) < 3:
+        every = [d * 10.0**e for e in range(first - 1, last + 2) for d in (1, 2, 5)]
+        ticks = [t for t in every if low <= t <= high]
+    ticks = [float(f"{t:.6g}") for t in ticks]  # 10.0**-3 is not 0.001
+    form = ",.0f" if ticks and min(ticks) >= 1 else ",~r" if not ticks or max(ticks) < 1e6 else "~g"
+    return Axis(short(title), low, high, tuple(ticks), log=True, form=form, **more)
+
+
+def nice_step(raw: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is at least ``raw``."""
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+
+
+def short(title: str, longest: int = LONGEST_TITLE) -> str:
+    """A title of at most 45 characters: a phone cuts the rest."""
+    return title if len(title) <= longest else f"{title[: longest - 1]}…"
+
+
+# ------------------------------------------------------------------------------------------------------- sheet
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The rectangle a figure is drawn on: the plot, and the room its axes need.
+
+    On paper the plot's size is fixed and the unit is a point. On screen Streamlit fits the plot to its card, and
+    the size is what labels are placed for.
+    """
+
+    paper: Paper | None
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    @property
+    def plot_width(self) -> float:
+        """Width inside the axes."""
+        return self.width - self.left - self.right
+
+    @property
+    def plot_height(self) -> float:
+        """Height inside the axes."""
+        return self.height - self.top - self.bottom
+
+    @property
+    def text(self) -> float:
+        """Size of labels."""
+        return 6.0 if self.paper else 11.0
+
+    @property
+    def dot(self) -> float:
+        """Diameter of a dot."""
+        return 1.9 if self.paper else 5.6
+
+    @property
+    def line(self) -> float:
+        """Width of a line."""
+        return 0.5 if self.paper else 1.0
+
+    @property
+    def dash(self) -> list[float]:
+        """Dash pattern of identity and threshold lines."""
+        return [2.0, 1.5] if self.paper else [4.0, 3.0]
+
+    @property
+    def italic(self) -> Spec:
+        """Gene symbols are italic on paper."""
+        return {"fontStyle": "italic"} if self.paper else {}
+
+
+def paper_of(paper: bool | Paper) -> Paper | None:
+    """The figure functions take True for paper of the usual size."""
+    return Paper() if paper is True else paper or None
+
+
+def sheet(
+    paper: bool | Paper,
+    width: float | None,
+    *,
+    height: float | None = None,
+    y_labels: Sequence[str] = (),
+    y_title: bool = True,
+    x_title: bool = True,
+    x_top: bool = False,
+    strip: float = 0.0,
+    right: float | None = None,
+) -> Sheet:
+    """Room for the axes around a plot.
+
+    Parameters
+    ----------
+    paper
+        False for the screen, True or a :class:`Paper` for print.
+    width
+        Width on screen in px where it is known.
+    height
+        Height of the whole; the shape's, or 430 px on screen, where not given.
+    y_labels
+        The longest of them sets the left margin.
+    y_title, x_title
+        Whether the axes have titles.
+    x_top
+        Whether the x axis stands above the plot.
+    strip
+        Height of a strip above the plot for the key and "simulated".
+    right
+        Room right of the plot.
+    """
+    page = paper_of(paper)
+    if page:
+        label, title, tick, gap = 6.0, 7.0, 2.5, 2.0
+        total, tall = page.width, height or page.height
+    else:
+        label, title, tick, gap = 11.5, 12.0, 5.0, 4.0
+        total, tall = width or 620.0, height or 430.0
+    widest = max((text_width(t, label) for t in y_labels), default=0.0)
+    left = widest + (tick + gap if widest else gap) + (title + 2.5 * gap if y_title else gap)
+    axis = tick + gap + label + (title + 2 * gap if x_title else 0.0)
+    edge = label / 2 + 1
+    top = strip + (axis if x_top else edge)
+    room = right if right is not None else 3.5 * label / 2
+    return Sheet(page, total, tall, left, room, top, edge if x_top else axis)
+
+
+# ---------------------------------------------------------------------------------------------------- encodings
+
+
+def roles(field: str = "role") -> Spec:
+    """Color by a column of roles."""
+    return {"field": field, "type": "nominal", "scale": {"domain": list(ROLES)}, "legend": None}
+
+
+def role(name: str) -> Spec:
+    """A constant color: that of one role, in whatever theme is on."""
+    return {"value": paint(name)}
+
+
+def paint(name: str) -> Spec:
+    """The color of a role as an expression, for axes and marks."""
+    return {"expr": f"scale('color', '{name}')"}
+
+
+ANCHOR: Spec = {
+    "data": {"values": [{"role": r} for r in ROLES]},
+    "mark": {"type": "point", "opacity": 0, "size": 0, "tooltip": None},
+    "encoding": {"color": roles()},
+}
+"""An invisible layer that pins the domain of the color scale, so that ``scale('color', role)`` is always known."""
+
+
+def px(value: float) -> Spec:
+    """A position in pixels of the plot."""
+    return {"value": round(float(value), 2)}
+
+
+def records(**columns: ArrayLike) -> list[Spec]:
+    """Rows out of columns; numbers with five digits, and null where there is none."""
+    lists = [_json_ready(np.asarray(c)) for c in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _json_ready(column: NDArray[Any]) -> list[Any]:
+    if column.dtype.kind != "f":
+        return list(column.tolist())
+    rounded: list[Any] = significant(column).tolist()
+    for i in np.flatnonzero(~np.isfinite(column)).tolist():
+        rounded[i] = None
+    return rounded
+
+
+def significant(values: ArrayLike, digits: int = 5) -> Floats:
+    """Values with so many significant digits: less to send, and nobody sees more."""
+    v = np.asarray(values, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(v))))
+        rounded = np.round(v * power) / power
+    return np.where(np.isfinite(rounded), rounded, v)
+
+
+def one_of(option: str, value: Any, known: Iterable[str]) -> None:
+    """Refuse an option's value that is none of the known ones.
+
+    Raises
+    ------
+    OptionError
+        With the values that there are.
+    """
+    names = list(known)
+    if value not in names:
+        raise OptionError(f"{option} cannot be {str(value)[:40]!r}. Take {', '.join(names[:-1])} or {names[-1]}.")
+
+
+# ------------------------------------------------------------------------------------------------------ drawing
+
+
+class Drawing(alt.LayerChart):
+    """A finished Vega-Lite specification with Altair's face."""
+
+    def __init__(self, **spec: Any) -> None:
+        alt.SchemaBase.__init__(self, **spec)  # LayerChart would rebuild each layer, row by row
+
+    def to_dict(self, validate: bool = False, **options: Any) -> Spec:  # type: ignore[override]
+        """The specification; checked against Vega-Lite's schema if asked to (0.2 s)."""
+        plain = all(isinstance(v, str | int | float | bool | list | dict) for v in self._kwds.values())
+        if validate or options or not plain:
+            return dict(super().to_dict(validate=validate, **options))
+        return {"$schema": alt.SCHEMA_URL, **self._kwds}
+
+
+def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -> Drawing:
+    """The layers on their sheet, with the configuration of screen or paper."""
+    stack = [ANCHOR, *layers]
+    more: Spec = {"params": list(params)} if params else {}
+    if on.paper:
+        edges = {"left": on.left, "top": on.top, "right": on.right, "bottom": on.bottom}
+        return Drawing(
+            layer=stack,
+            width=on.plot_width,
+            height=on.plot_height,
+            padding=edges,
+            autosize="none",
+            background=LIGHT["paper"],
+            config=print_config(),
+            **more,
+        )
+    edges = {"left": 4, "top": 4, "right": 12, "bottom": 2}
+    return Drawing(
+        layer=stack,
+        width="container",
+        height=on.height,
+        padding=edges,
+        autosize={"type": "fit", "contains": "padding"},
+        config=screen_config(),
+        **more,
+    )
+
+
+def screen_config() -> Spec:
+    """Axes for the page; the colors are Streamlit's theme's, by role."""
+    return {
+        "axis": {
+            "grid": False,
+            "domain": True,
+            "ticks": True,
+            "tickSize": 5,
+            "labelFlush": False,
+            "labelFontSize": 11.5,
+            "titleFontSize": 12,
+            "labelPadding": 4,
+            "titlePadding": 8,
+            "labelLimit": 170,
+            "labelColor": paint("observed"),
+            "titleColor": paint("observed"),
+            "domainColor": paint("neutral"),
+            "tickColor": paint("neutral"),
+        },
+        "view": {"stroke": None},
+        "text": {"fontSize": 11},
+    }
+
+
+def print_config() -> Spec:
+    """Axes for paper, as journals take them: Arial 7 and 6 pt, lines of 0.5 pt, no grid, one ink."""
+    return {
+        "font": PAPER_FONT,
+        "axis": {
+            "grid": False,
+            "domain": True,
+            "ticks": True,
+            "domainWidth": 0.5,
+            "tickWidth": 0.5,
+            "tickSize": 2.5,
+            "labelFlush": False,
+            "labelFont": PAPER_FONT,
+            "titleFont": PAPER_FONT,
+            "labelFontSize": 6,
+            "titleFontSize": 7,
+            "titleFontWeight": "normal",
+            "labelPadding": 2,
+            "titlePadding": 3,
+            "labelLimit": 200,
+            "labelColor": INK,
+            "titleColor": INK,
+            "domainColor": INK,
+            "tickColor": INK,
+        },
+        "view": {"stroke": None},
+        "text": {"font": PAPER_FONT, "fontSize": 6, "color": INK},
+        "range": {"category": list(LIGHT.values()), "heatmap": RAMP, "ramp": RAMP},
+    }
+
+
+def dashed(ends: Mapping[str, Sequence[float]], x: Axis, y: Axis, on: Sheet) -> Spec:
+    """A thin dashed line through the given points: identity, zero or a threshold."""
+    return {
+        "data": {"values": records(x=ends["x"], y=ends["y"])},
+        "mark": {
+            "type": "line",
+            "strokeDash": on.dash,
+            "strokeWidth": on.line,
+            "clip": True,
+            "tooltip": None,
+            "color": INK if on.paper else paint("neutral"),
+        },
+        "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
+    }

@@ -1,0 +1,1 @@
+"""Durable queue of long work, its worker, progress, cancel; knows verbs, not what they do."""

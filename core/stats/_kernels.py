@@ -1,0 +1,272 @@
+"""The compiled loops of the sweep. Callers guarantee shapes and types; see moments.py and ranksum.py for the meaning.
+
+A gene is visited as the list of its non-zero values, in the order of the finest groups ("segments"): a zero adds
+nothing to any sum, and its rank is known without sorting. So the cost follows the non-zeros, not the cells.
+"""
+
+import numpy as np
+from numba import njit
+
+CODE_BITS = 20  # a sort key carries the code of its rank group in the lowest 20 bits ...
+KEY_SHIFT = np.uint64(CODE_BITS)  # ... and 44 bits of value above them
+CODE_MASK = np.uint64((1 << CODE_BITS) - 1)
+LOWEST_EXPONENT = 1023 - 14  # keys of ratios hold 2**-14 to 2**49: 6 bits of exponent, 38 of mantissa
+LARGEST_KEY = np.uint64((1 << 44) - 1)
+RADIX = 2048
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def nonzeros_by_segment(block, order, segment_start, divisor, value, ratio, start):
+    """Gather each gene's non-zero values in segment order.
+
+    block (genes, cells of the file), order and divisor (cells in segment order); fills value and ratio
+    (genes, cells), and start (genes, segments + 1): where a segment's non-zeros begin.
+    """
+    where = np.empty(order.size, np.int32)
+    for g in range(block.shape[0]):
+        row, m = block[g], 0
+        start[g, 0] = 0
+        for s in range(segment_start.size - 1):
+            for i in range(segment_start[s], segment_start[s + 1]):
+                where[m] = i  # written always, kept only for a non-zero: no branch to mispredict
+                m += np.int64(row[order[i]] != 0)
+            start[g, s + 1] = m
+        for k in range(m):
+            x = np.float64(row[order[where[k]]])
+            value[g, k] = x
+            ratio[g, k] = x / divisor[where[k]]
+
+
+@njit(nogil=True, cache=True, boundscheck=False, fastmath={"reassoc", "contract", "nsz", "nnan"})
+def segment_sums(value, normalized, logged, start, pair, guide, pair_sums, guide_sums, gene):
+    """Add every segment's sums to its (target, batch) pair and to its (target, guide).
+
+    The last axis of pair_sums and guide_sums holds moments.FIELDS; gene's holds the smallest and largest value and the
+    smallest and largest logged value among the non-zeros.
+    """
+    for g in range(value.shape[0]):
+        low, high, low_log, high_log = np.inf, 0.0, np.inf, 0.0
+        for s in range(start.shape[1] - 1):
+            a, b = start[g, s], start[g, s + 1]
+            if a == b:
+                continue
+            counts, total, squares, log_sum, log_squares, top = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            for i in range(a, b):
+                x, v, y = value[g, i], normalized[g, i], logged[g, i]
+                counts += x
+                total += v
+                log_sum += y
+                log_squares += y * y
+                squares += v * v
+                top = max(top, x)
+                low = min(low, x)
+                low_log = min(low_log, y)
+                high_log = max(high_log, y)
+            high = max(high, top)
+            for sums, k in ((pair_sums, pair[s]), (guide_sums, guide[s])):
+                sums[g, k, 0] += b - a
+                sums[g, k, 1] += counts
+                sums[g, k, 2] += total
+                sums[g, k, 3] += squares
+                sums[g, k, 4] += log_sum
+                sums[g, k, 5] += log_squares
+                sums[g, k, 6] = max(sums[g, k, 6], top)
+        gene[g, 0], gene[g, 1], gene[g, 2], gene[g, 3] = low, high, low_log, high_log
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def roll_up(fine, into, coarse):
+    """Add fine groups' sums (genes, fine, FIELDS) to the coarse group each belongs to; the last field is a maximum."""
+    last = fine.shape[2] - 1
+    for g in range(fine.shape[0]):
+        for k in range(fine.shape[1]):
+            for f in range(last):
+                coarse[g, into[k], f] += fine[g, k, f]
+            coarse[g, into[k], last] = max(coarse[g, into[k], last], fine[g, k, last])
+
+
+@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+def within_differences(total, squares, n, pair, control_pair, first, delta, error):
+    """Weighted mean over batches of mean(target) - mean(control), and its standard error.
+
+    pair and control_pair (used,) name the pairs of a target and of the same batch's controls, a target's pairs
+    standing together from first[t] on; total and squares (genes, pairs); fills delta and error (genes, targets).
+    """
+    for g in range(total.shape[0]):
+        for t in range(first.size - 1):
+            weights = shift = scatter = scatter_control = free = free_control = spread = spread_control = 0.0
+            for i in range(first[t], first[t + 1]):
+                p, c = pair[i], control_pair[i]
+                w = n[p] * n[c] / (n[p] + n[c])
+                mean, mean_control = total[g, p] / n[p], total[g, c] / n[c]
+                weights += w
+                shift += w * (mean - mean_control)
+                scatter += max(squares[g, p] - mean * total[g, p], 0.0)
+                scatter_control += max(squares[g, c] - mean_control * total[g, c], 0.0)
+                free += n[p] - 1
+                free_control += n[c] - 1
+                spread += w * w / n[p]
+                spread_control += w * w / n[c]
+            delta[g, t] = shift / weights if weights > 0 else np.nan
+            if weights > 0 and free > 0 and free_control > 0:
+                variance = scatter / free * spread + scatter_control / free_control * spread_control
+                error[g, t] = np.sqrt(variance) / weights
+            else:
+                error[g, t] = np.nan
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def keys_of_ratios(ratio, start, code, keys):
+    """Sort keys of one gene's ratios: order-preserving and, for count/total, free of false ties. Returns how many."""
+    bits = ratio.view(np.uint64)
+    lowest = np.uint64(LOWEST_EXPONENT) << np.uint64(38)
+    m = 0
+    for s in range(start.size - 1):
+        if code[s] < 0:  # left-out cells take no rank
+            continue
+        c = np.uint64(code[s])
+        for i in range(start[s], start[s + 1]):
+            k = bits[i] >> np.uint64(14)
+            k = k - lowest if k > lowest else np.uint64(0)
+            keys[m] = (min(k, LARGEST_KEY) << KEY_SHIFT) | c
+            m += 1
+    return m
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def keys_of_floats(value, start, code, keys):
+    """Sort keys of one gene's float32 values (held as float64): their own bits, so exact. Returns how many."""
+    m = 0
+    one = np.empty(1, np.float32)
+    bits = one.view(np.uint32)
+    for s in range(start.size - 1):
+        if code[s] < 0:
+            continue
+        c = np.uint64(code[s])
+        for i in range(start[s], start[s + 1]):
+            one[0] = value[i]
+            keys[m] = (np.uint64(bits[0]) << np.uint64(33)) | c  # 31 bits of value; 2 of the 44 stay free
+            m += 1
+    return m
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def radix_sort(keys, spare, m):
+    """Sort keys[:m] by value, in three passes of 11 bits; returns the array that holds the result.
+
+    The lowest 11 bits of value are left to one insertion pass: two values agree in the upper 33 bits almost only when
+    they are equal, so next to nothing moves there. The code below the value is payload and takes no part.
+    """
+    counts = np.zeros((3, RADIX), np.int64)
+    low = np.uint64(RADIX - 1)
+    for i in range(m):
+        k = keys[i] >> np.uint64(31)
+        counts[0, np.int64(k & low)] += 1
+        counts[1, np.int64((k >> np.uint64(11)) & low)] += 1
+        counts[2, np.int64(k >> np.uint64(22))] += 1
+    source, sink = keys, spare
+    for p in range(3):
+        place = 0
+        for j in range(RADIX):
+            n = counts[p, j]
+            counts[p, j] = place
+            place += n
+        shift = np.uint64(31 + 11 * p)
+        for i in range(m):
+            j = np.int64((source[i] >> shift) & low)
+            sink[counts[p, j]] = source[i]
+            counts[p, j] += 1
+        source, sink = sink, source
+    for i in range(1, m):
+        k = source[i]
+        value = k >> KEY_SHIFT
+        j = i
+        while j > 0 and (source[j - 1] >> KEY_SHIFT) > value:
+            source[j] = source[j - 1]
+            j -= 1
+        source[j] = k
+    return source
+
+
+@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+def rank_walk(keys, m, group, stratum, n_cells, n_groups, n_strata, nonzero, u, tie):
+    """One walk over a gene's sorted keys: U of every code against the controls of its stratum, and the tie terms.
+
+    ``group[code]`` is the target, or ``n_groups - 1`` for controls, ``n_groups - 2`` being all perturbed cells
+    together; u (codes,); tie (n_groups, n_strata) sums t**3 - t over a group's ties with the controls; for the
+    controls' own row over the controls alone. nonzero is scratch (codes,).
+    """
+    n_codes = group.size
+    control, pooled = n_groups - 1, n_groups - 2
+    nonzero[:] = 0
+    for i in range(m):
+        nonzero[np.int64(keys[i] & CODE_MASK)] += 1
+
+    zeros = np.zeros((n_groups, n_strata))
+    for c in range(n_codes):
+        z = n_cells[c] - nonzero[c]
+        zeros[group[c], stratum[c]] += z
+        if group[c] != control:
+            zeros[pooled, stratum[c]] += z
+    below = np.empty(n_strata)  # controls met so far
+    for s in range(n_strata):
+        below[s] = zeros[control, s]
+        for k in range(n_groups):
+            t = zeros[k, s] + (below[s] if k != control else 0.0)
+            tie[k, s] = t * t * t - t
+    for c in range(n_codes):
+        u[c] = 0.5 * (n_cells[c] - nonzero[c]) * below[stratum[c]]
+
+    common = np.zeros(n_strata)  # ties among controls alone: part of every group's tie term
+    tied = np.zeros((n_groups, n_strata), np.int64)
+    tied_control = np.zeros(n_strata, np.int64)
+    touched = np.empty((n_groups * n_strata, 2), np.int64)
+    i = 0
+    while i < m:
+        value = keys[i] >> KEY_SHIFT
+        j = i + 1
+        if j == m or keys[j] >> KEY_SHIFT != value:
+            c = np.int64(keys[i] & CODE_MASK)
+            s = stratum[c]
+            if group[c] == control:
+                u[c] += below[s] + 0.5  # against all controls, itself among them
+                below[s] += 1
+            else:
+                u[c] += below[s]
+            i = j
+            continue
+        while j < m and keys[j] >> KEY_SHIFT == value:
+            j += 1
+        n_touched = 0
+        for x in range(i, j):
+            c = np.int64(keys[x] & CODE_MASK)
+            k, s = group[c], stratum[c]
+            if k == control:
+                tied_control[s] += 1
+                continue
+            if tied[k, s] == 0:
+                touched[n_touched] = k, s
+                n_touched += 1
+            tied[k, s] += 1
+            if tied[pooled, s] == 0:
+                touched[n_touched] = pooled, s
+                n_touched += 1
+            tied[pooled, s] += 1
+        for x in range(i, j):
+            c = np.int64(keys[x] & CODE_MASK)
+            u[c] += below[stratum[c]] + 0.5 * tied_control[stratum[c]]
+        for x in range(n_touched):
+            k, s = touched[x]
+            r = np.float64(tied_control[s])
+            t = tied[k, s] + r
+            tie[k, s] += (t * t * t - t) - (r * r * r - r)
+            tied[k, s] = 0
+        for s in range(n_strata):
+            r = np.float64(tied_control[s])
+            common[s] += r * r * r - r
+            below[s] += r
+            tied_control[s] = 0
+        i = j
+    for s in range(n_strata):
+        for k in range(n_groups):
+            tie[k, s] += common[s]

@@ -1,0 +1,64 @@
+"""How many genes a set of controls would seem to change: the yardstick beside every count of changed genes.
+
+Controls are compared with the other controls in the same visit as the targets. Let S be a set of n controls. U of S
+against all controls counts S against itself too, which is n**2 / 2; what remains is U of S against the others. U adds
+up over disjoint cells, so sets of any size are put together from small random leaves that were ranked once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.stats.groups import Groups
+from core.stats.ranksum import log10_p
+
+SETS_A_SIZE = 20
+
+
+@dataclass(frozen=True)
+class ControlSets:
+    """Sets of control cells that are tested as if they were targets.
+
+    Parameters
+    ----------
+    kind, name
+        ``"guide"`` with the guide's number as name, or ``"random"``.
+    n_cells
+        Cells of every set.
+    members
+        Which rank codes make up a set, shape ``(n_sets, n_codes)``, 0 or 1.
+    """
+
+    kind: list[str]
+    name: list[int]
+    n_cells: np.ndarray
+    members: np.ndarray
+
+    def log10_p(self, u: np.ndarray, tie: np.ndarray, n_control: int) -> np.ndarray:
+        """log10 p of every set against the other controls; u (genes, codes), tie (genes,) over all controls."""
+        n = self.n_cells.astype(float)
+        against_others = u @ self.members.T - n**2 / 2
+        return log10_p(against_others, n, n_control - n, tie[:, None])
+
+
+def control_sets(groups: Groups) -> ControlSets:
+    """The control guides, and random sets in sizes that double from one leaf to a quarter of the controls."""
+    is_control = groups.code_target == groups.n_targets
+    leaf, guide = groups.code_leaf, groups.code_guide
+    kinds: list[str] = []
+    names: list[int] = []
+    rows: list[np.ndarray] = []
+    for g in np.unique(guide[is_control & (guide >= 0)]):
+        kinds.append("guide")
+        names.append(int(g))
+        rows.append(is_control & (guide == g))
+    n_leaves = int(leaf.max()) + 1 if is_control.any() else 0
+    size = 1
+    while size * 4 <= n_leaves:
+        for k in range(min(n_leaves // size, SETS_A_SIZE)):
+            kinds.append("random")
+            names.append(k)
+            rows.append(is_control & (leaf >= k * size) & (leaf < (k + 1) * size))
+        size *= 2
+    members = np.array(rows, float).reshape(len(rows), leaf.size)
+    return ControlSets(kinds, names, (members @ groups.code_cells).astype(np.int64), members)

@@ -1,0 +1,142 @@
+"""Effect sizes: deltas pooled and within batch, fold changes, what is left of a transcript."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from core.schema import MEASURABLE_MEAN, PSEUDOCOUNT
+from core.stats._kernels import within_differences
+
+NORMAL_95 = 1.959963984540054
+
+
+def log2_fold_change(mean_target: np.ndarray, mean_control: np.ndarray, pseudocount: float = PSEUDOCOUNT) -> np.ndarray:
+    """log2 ratio of mean normalized counts, shrunk by a pseudocount: never infinite.
+
+    Examples
+    --------
+    >>> float(log2_fold_change(np.array(0.0), np.array(0.03)))
+    -2.0
+    """
+    return np.log2((mean_target + pseudocount) / (mean_control + pseudocount))
+
+
+def standard_error(
+    variance_a: np.ndarray, n_a: np.ndarray, variance_b: np.ndarray, n_b: np.ndarray | float
+) -> np.ndarray:
+    """Standard error of a difference of two means (unequal variances), NaN for fewer than 2 cells."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(variance_a / n_a + variance_b / n_b)
+
+
+@dataclass(frozen=True)
+class Within:
+    """Which (target, batch) pairs are compared with which controls; made once, used for every gene.
+
+    Parameters
+    ----------
+    n
+        Cells of every pair, shape ``(pairs,)``.
+    pair, control_pair
+        The pairs of all targets, a target's standing together, and the pair of the same batch's controls.
+    first
+        Where a target's pairs begin, shape ``(n_targets + 1,)``.
+    """
+
+    n: np.ndarray
+    pair: np.ndarray
+    control_pair: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of_pairs(cls, target: np.ndarray, batch: np.ndarray, n: np.ndarray, n_targets: int) -> Self:
+        """Pair every (target, batch) with the controls of that batch; ``target == n_targets`` marks controls."""
+        control_of_batch = np.full(int(batch.max(initial=0)) + 1, -1)
+        controls = np.flatnonzero((target == n_targets) & (n > 0))
+        control_of_batch[batch[controls]] = controls
+        used = np.flatnonzero((target < n_targets) & (n > 0) & (control_of_batch[batch] >= 0))
+        used = used[np.argsort(target[used], kind="stable")]
+        first = np.searchsorted(target[used], np.arange(n_targets + 1))
+        return cls(n.astype(np.float64), used, control_of_batch[batch[used]], first)
+
+    def delta(self, total: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of the deltas within batches (or strata), weighted by ``n_t n_c / (n_t + n_c)``.
+
+        Parameters
+        ----------
+        total, squares
+            Sums of log-normalized expression and of its square in every pair, shape ``(genes, pairs)``.
+
+        Returns
+        -------
+        delta, standard_error
+            Shape ``(genes, n_targets)``, log-normalized; NaN where no batch holds both. The variance is pooled
+            within batches, so that batches of a single cell count too.
+        """
+        delta, error = np.empty((2, total.shape[0], self.first.size - 1))
+        within_differences(total, squares, self.n, self.pair, self.control_pair, self.first, delta, error)
+        return delta, error
+
+    def fold_change(self, total: np.ndarray) -> np.ndarray:
+        """log2 fold change of mean normalized counts, both sides averaged over strata with the same weights."""
+        n_t, n_c = self.n[self.pair], self.n[self.control_pair]
+        weight = n_t * n_c / (n_t + n_c)
+        weights = self._add(weight[None])
+        weights[weights == 0] = np.nan
+        mean = self._add(total[:, self.pair] / n_t * weight) / weights
+        control_mean = self._add(total[:, self.control_pair] / n_c * weight) / weights
+        return log2_fold_change(mean, control_mean)
+
+    def _add(self, values: np.ndarray) -> np.ndarray:
+        """Sum over each target's pairs."""
+        running = np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
+        return running[:, self.first[1:]] - running[:, self.first[:-1]]
+
+
+@dataclass(frozen=True)
+class PercentLeft:
+    """What is left of a transcript, as a share of the control mean, with a 95 % interval, and whether it is measurable."""
+
+    left: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    measurable: np.ndarray
+
+
+def percent_left(
+    mean: np.ndarray,
+    variance: np.ndarray,
+    n: np.ndarray,
+    control_mean: np.ndarray,
+    control_variance: np.ndarray,
+    n_control: np.ndarray | int,
+) -> PercentLeft:
+    """Ratio of mean normalized counts, target over control.
+
+    The interval is the delta method's for the ratio of two means, on the plain scale and cut at 0: on the log scale
+    it would not exist for a target without a single count. Such a target's variance is taken as if one count had been
+    seen: its own, 0, would claim certainty.
+
+    Parameters
+    ----------
+    mean, variance, n
+        Of the target's normalized counts.
+    control_mean, control_variance, n_control
+        Of the controls'.
+
+    Returns
+    -------
+    PercentLeft
+        Shares of 1, NaN without a count in the controls. Under a control mean of 0.05 counts it is not measurable: the
+        number stands, and nobody should lean on it.
+    """
+    mean, n, control_mean = np.asarray(mean, float), np.asarray(n, float), np.asarray(control_mean, float)
+    measurable = (control_mean >= MEASURABLE_MEAN) & (n > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.where((control_mean > 0) & (n > 0), mean / control_mean, np.nan)
+        # a target of one cell, or of none with a count, has no variance of its own: take the counts' own, Poisson
+        own = np.where((n > 1) & (variance > 0), variance, np.maximum(mean, 1 / np.maximum(n, 1)))
+        relative = own / n / control_mean**2 + left**2 * control_variance / np.maximum(n_control, 1) / control_mean**2
+        half = NORMAL_95 * np.sqrt(relative)
+    return PercentLeft(left, np.maximum(left - half, 0), left + half, measurable)

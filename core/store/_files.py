@@ -1,0 +1,153 @@
+"""Folders that appear complete or not at all, and arrays in HDF5 files that are written and read through memory maps."""
+
+import errno
+import json
+import mmap
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from core.errors import DamagedStoreError, StorageError
+
+UNFINISHED = ".unfinished"
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Say in a sentence that the data root cannot be written.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, read-only or not ours.
+    """
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the quota is used up",
+            errno.EROFS: "the disk is read-only",
+            errno.EACCES: "this user may not write there",
+            errno.EPERM: "this user may not write there",
+        }
+        if error.errno not in reasons:
+            raise
+        raise StorageError(
+            f"Cannot write to {path}: {reasons[error.errno]}. Make room, or choose another folder with "
+            "--data-root or PERTURBSCOPE_DATA_ROOT."
+        ) from error
+
+
+@contextmanager
+def unfinished_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of ``folder`` when the block ends well, and is removed otherwise.
+
+    What a killed process left under the same name is removed first: callers hold the study's lock.
+    """
+    unfinished = folder.with_name(folder.name + UNFINISHED)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        fsync_folder(unfinished)
+        if folder.exists():  # only ever a part that was found damaged or stale
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+        fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Bring a folder's files and its list of names to the disk."""
+    for path in [*(p for p in folder.iterdir() if p.is_file()), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Replace a small file so that a reader sees the old or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def write_manifest(folder: Path) -> None:
+    """List every file of a folder with its size and crc32."""
+    files = {p.name: {"bytes": p.stat().st_size, "crc32": _crc32(p)} for p in sorted(folder.iterdir()) if p.is_file()}
+    (folder / "manifest.json").write_text(json.dumps(files, indent=1))
+
+
+def check_manifest(folder: Path, *, contents: bool) -> None:
+    """Compare a folder with its manifest: sizes always, contents if asked.
+
+    Raises
+    ------
+    DamagedStoreError
+        If a file is missing, cut off or changed.
+    """
+    try:
+        files = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError) as error:
+        raise DamagedStoreError(f"{folder} has no readable manifest. Build the study again.") from error
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != expected["bytes"]:
+            raise DamagedStoreError(f"{path} is missing or cut off. Build the study again.")
+        if contents and _crc32(path) != expected["crc32"]:
+            raise DamagedStoreError(f"{path} has changed since it was written. Build the study again.")
+
+
+def _crc32(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def allocate_arrays(file: h5py.Group, arrays: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
+    """Lay out contiguous datasets that :func:`map_arrays` can write to."""
+    for name, (shape, dtype) in arrays.items():
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_layout(h5py.h5d.CONTIGUOUS)
+        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        parent, _, leaf = name.rpartition("/")
+        group = file.require_group(parent) if parent else file
+        kind = h5py.h5t.py_create(np.dtype(dtype))
+        h5py.h5d.create(group.id, leaf.encode(), kind, h5py.h5s.create_simple(shape), properties)
+        group[leaf].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+
+
+def map_arrays(path: Path, group: str = "/", *, writable: bool = False) -> dict[str, np.ndarray]:
+    """Memory maps of all contiguous datasets right below a group; rows and columns are read as they are asked for."""
+    maps: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        places = {
+            name: (d.id.get_offset(), d.shape, d.dtype) for name, d in file[group].items() if isinstance(d, h5py.Dataset)
+        }
+    for name, (offset, shape, dtype) in places.items():
+        if offset is None:  # an empty array has no place
+            maps[name] = np.zeros(shape, dtype)
+        else:
+            maps[name] = np.memmap(path, dtype, "r+" if writable else "r", offset, shape)
+    return maps
+
+
+def release(maps: Mapping[str, np.ndarray]) -> None:
+    """Let go of the pages of memory maps: the system keeps what was written and brings it to the disk."""
+    for array in maps.values():
+        mapped = getattr(array, "_mmap", None)
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,58 @@
+"""The compiled loops of the turn. Callers guarantee shapes and that indices are in range."""
+
+import numpy as np
+from numba import njit
+
+NEGATIVE, NOT_FINITE, FRACTION, OVER_16_BITS = 1, 2, 4, 8
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def scatter_rows(first, last, indptr, indices, data, place, tile, totals, seen, over_8_bits):
+    """Put cells ``first`` to ``last`` of a chunk into the tile (genes, cells) from column ``place`` on.
+
+    Adds up every cell's total and counts its genes; marks genes that hold a value over 255. Returns what was met that
+    no count is, as flags.
+    """
+    flags = 0
+    for i in range(first, last):
+        total = 0.0
+        genes = 0
+        for k in range(indptr[i], indptr[i + 1]):
+            v = data[k]
+            if v > 255:
+                over_8_bits[indices[k]] = 1
+                if v > 65535:
+                    flags |= OVER_16_BITS
+            if not v >= 0:  # catches NaN too
+                flags |= NEGATIVE if v < 0 else NOT_FINITE
+            if v != np.floor(v):
+                flags |= FRACTION
+            if v - v != 0:
+                flags |= NOT_FINITE
+            tile[indices[k], place + i] = v
+            total += v
+            genes += v > 0
+        totals[i] = total
+        seen[i] = genes
+    return flags
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def scatter_columns(indptr, indices, data, block, totals, seen):
+    """Put genes stored by column into the block (genes, all cells). Returns flags as scatter_rows does."""
+    flags = 0
+    for g in range(indptr.size - 1):
+        for k in range(indptr[g], indptr[g + 1]):
+            v = data[k]
+            if v > 65535:
+                flags |= OVER_16_BITS
+            if not v >= 0:
+                flags |= NEGATIVE if v < 0 else NOT_FINITE
+            if v != np.floor(v):
+                flags |= FRACTION
+            if v - v != 0:
+                flags |= NOT_FINITE
+            block[g, indices[k]] = v
+            totals[indices[k]] += v
+            seen[indices[k]] += v > 0
+    return flags

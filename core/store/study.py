@@ -1,0 +1,654 @@
+"""Studies: a file with its roles named, what was built of it, and the questions it answers.
+
+On disk, below the data root, ``studies/<id>/``: study.json (where the file lies, roles as corrected, which tables are
+current), ``values/<matrix>/`` (core.store.values) and ``tables/<key>/`` (core.store.tables). The id comes from the
+file's content, so a moved file keeps its study and a changed one begins another. Several sets of tables of one study
+stand beside one another: choosing other roles, and choosing the old ones again, is quick.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data.cells import Cells, assign_cells
+from core.data.gene_names import gene_index, resolve
+from core.data.reading import Source, open_source
+from core.data.roles import RolesReading, read_roles
+from core.errors import (
+    DamagedStoreError,
+    InvalidValuesError,
+    RolesError,
+    UnknownGeneError,
+    UnknownStudyError,
+    UnknownTargetError,
+    UnreadableFileError,
+)
+from core.jobs.locks import build_lock
+from core.schema import ALL_PERTURBED, Roles, Values
+from core.settings import settings
+from core.store._files import check_manifest, map_arrays, storage_errors, write_text_atomically
+from core.store.sweep import SizeFactors, gene_sums, worker_threads
+from core.store.tables import TABLES_VERSION, TableInputs, build_tables
+from core.store.values import VALUES_VERSION, GeneMajor, Report, turn
+
+DOMINANT_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look at a file tells before anything is built.
+
+    Parameters
+    ----------
+    id, name, path
+        Of the study that the file is or would be.
+    reading
+        Roles as read, with evidence.
+    n_cells, n_genes
+        Shape of the matrix that would be used.
+    simulated
+        Whether our own simulator wrote the file.
+    """
+
+    id: str
+    name: str
+    path: Path
+    reading: RolesReading
+    n_cells: int
+    n_genes: int
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """One line of the list of studies.
+
+    Parameters
+    ----------
+    state
+        ``"ready"``, ``"unbuilt"`` (no finished tables), ``"missing-file"`` (tables there, file gone), ``"stale"``
+        (the file was changed since).
+    built_at
+        Seconds since 1970, 0 if never.
+    """
+
+    id: str
+    name: str
+    path: Path
+    simulated: bool
+    n_cells: int
+    n_genes: int
+    n_targets: int
+    state: str
+    built_at: float
+
+
+def inspect(path: str | Path, *, data_root: Path | None = None, **overrides: Any) -> Inspection:
+    """Look at a file: its id and its roles as read, corrected by what the user said before and by ``overrides``.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no AnnData file.
+    RolesError
+        If no roles can be found in it, or one that is given is not there.
+    InvalidValuesError
+        If the matrix is neither counts nor log-normalized.
+    """
+    with open_source(path) as source:
+        study_id = source.fingerprint()
+        remembered = _read_study_json(_folder(study_id, data_root)).get("overrides", {})
+        reading = read_roles(source, {**remembered, **overrides})
+        matrix = source.matrices[reading.roles.matrix]
+        return Inspection(
+            study_id, source.name, Path(path).absolute(), reading, matrix.n_cells, matrix.n_genes, source.uns_simulated
+        )
+
+
+def build_study(
+    path: str | Path,
+    *,
+    data_root: Path | None = None,
+    report: Report | None = None,
+    remember: bool = False,
+    **overrides: Any,
+) -> "Study":
+    """Build what is missing of a study and open it; does nothing for a study that is complete.
+
+    Two builds of one file at once: one waits and then finds everything done. A build that was killed leaves whole parts
+    or nothing: the next one goes on with the part that was missing.
+
+    Parameters
+    ----------
+    path
+        An AnnData file.
+    data_root
+        Where studies live; default the setting.
+    report
+        Called with (phase, done, total, unit) while it works.
+    remember
+        Keep ``overrides`` as the roles of this study from now on.
+    **overrides
+        Fields of :class:`core.schema.Roles` that the user chose.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UnreadableFileError, RolesError, InvalidValuesError
+        As :func:`inspect`.
+    StorageError
+        If the data root cannot be written.
+    """
+    report = report or _say_nothing
+    threads = worker_threads(settings().threads)
+    with open_source(path) as source, storage_errors(data_root or settings().data_root):
+        folder = _folder(source.fingerprint(), data_root)
+        folder.mkdir(parents=True, exist_ok=True)
+        with build_lock(folder):
+            saved = _read_study_json(folder)
+            reading = read_roles(source, {**saved.get("overrides", {}), **overrides})
+            key = _tables_key(reading.roles)
+            if not _is_complete(folder, key, reading.roles):
+                _build_parts(source, reading, folder, key, threads, report)
+            if remember or "tables" not in saved:
+                kept = {**saved.get("overrides", {}), **(overrides if remember else {})}
+                _write_study_json(folder, source, Path(path), kept, key)
+            elif saved.get("path") != str(Path(path).absolute()):
+                _write_study_json(folder, source, Path(path), saved.get("overrides", {}), saved["tables"])
+        return Study(folder, key)
+
+
+def open_study(path_or_id: str | Path, *, data_root: Path | None = None, **overrides: Any) -> "Study":
+    """Open a study by its id or name, or by its file, which is built on first use.
+
+    Parameters
+    ----------
+    path_or_id
+        A path, or the id or name of a built study.
+    data_root
+        Where studies live; default the setting.
+    **overrides
+        Fields of :class:`core.schema.Roles`, for a path only.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UnknownStudyError
+        If it is neither a file nor a study.
+    DamagedStoreError
+        If a study was built by another version, or a part of it is missing.
+    """
+    text = str(path_or_id)
+    if isinstance(path_or_id, Path) or Path(text).exists():
+        return build_study(path_or_id, data_root=data_root, **overrides)
+    records = list_studies(data_root)
+    for record in records:
+        if text in (record.id, record.name):
+            folder = _folder(record.id, data_root)
+            key = _read_study_json(folder).get("tables")
+            if key is None:
+                raise DamagedStoreError(f"The study {record.name} was never finished. Build it again.")
+            return Study(folder, key)
+    if text.endswith((".h5ad", ".h5", ".zarr")) or "/" in text:
+        raise UnreadableFileError(f"There is no file {text!r}. Expected an AnnData file; check the path.")
+    raise UnknownStudyError(text, [record.name for record in records])
+
+
+def list_studies(data_root: Path | None = None) -> list[StudyRecord]:
+    """All studies of a data root, by name."""
+    folder = (data_root or settings().data_root) / "studies"
+    found = [study_record(path) for path in folder.glob("*/study.json")] if folder.is_dir() else []
+    return sorted((record for record in found if record), key=lambda record: (record.name.lower(), record.id))
+
+
+def study_record(path: Path) -> StudyRecord | None:
+    """The line of one study.json, None if it cannot be read."""
+    record = _read_study_json(path.parent)
+    if not record:
+        return None
+    file = Path(record["path"])
+    state = "ready"
+    if not (path.parent / "tables" / record["tables"] / "manifest.json").is_file():
+        state = "unbuilt"
+    elif not file.exists():
+        state = "missing-file"
+    elif _stat(file) != record["stat"] and _fingerprint(file) != record["id"]:
+        state = "stale"
+    return StudyRecord(
+        record["id"], record["name"], file, record["simulated"], record["n_cells"], record["n_genes"],
+        record["n_targets"], state, record["built_at"],
+    )  # fmt: skip
+
+
+def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: Path | None = None) -> None:
+    """Remember corrected roles; the next build uses them."""
+    folder = _folder(study_id, data_root)
+    record = _read_study_json(folder)
+    if not record:
+        raise UnknownStudyError(study_id, [r.name for r in list_studies(data_root)])
+    record["overrides"] = {**record.get("overrides", {}), **_plain(changes)}
+    with storage_errors(folder):
+        write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
+
+
+class Study:
+    """A built study: tables and one gene's values, all read-only.
+
+    Parameters
+    ----------
+    folder
+        ``studies/<id>``.
+    key
+        Which of its tables.
+
+    Raises
+    ------
+    DamagedStoreError
+        If they are not complete or of another version.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self._tables = folder / "tables" / key
+        check_manifest(self._tables, contents=False)
+        self._record = json.loads((self._tables / "tables.json").read_text())
+        if self._record["version"] != TABLES_VERSION:
+            raise DamagedStoreError("The tables were written by another version of Perturbscope. Build them again.")
+        self._about = _read_study_json(folder)
+        self.id: str = folder.name
+        self.name: str = self._record["name"]
+        self.path = Path(self._about.get("path", self._record["path"]))
+        self.fingerprint = f"{self.id}-{key}"
+        self.simulated: bool = self._record["simulated"]
+        self.roles = Roles.from_dict(self._record["roles"])
+        self.evidence = pd.DataFrame(self._record["evidence"], columns=["role", "read_from", "evidence"])
+        self.candidates: dict[str, list[str]] = self._record["candidates"]
+        self.notes: list[str] = self._record["notes"]
+        self.n_cells: int = self._record["n_cells"]
+        self.n_genes: int = self._record["n_genes"]
+        self.n_control: int = self._record["n_control"]
+        self.n_perturbed: int = self._record["n_perturbed"]
+        self.left_out: dict[str, int] = self._record["left_out"]
+        self.median_total: float = self._record["median_total"]
+        self.built_at: float = self._record["built_at"]
+
+    def __repr__(self) -> str:
+        return f"<Study {self.name}: {self.n_cells:,} cells, {self.n_genes:,} genes, {len(self.targets):,} targets>"
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether the file holds counts."""
+        return self.roles.values is Values.COUNTS
+
+    @property
+    def has_strata(self) -> bool:
+        """Whether there are strata to compare within."""
+        return bool(self._record["n_strata"] > 1)
+
+    @cached_property
+    def stratified_default(self) -> bool:
+        """Whether effects are compared within strata unless asked otherwise: some target is confounded with them."""
+        return self.has_strata and bool(self.targets["stratum_warning"].any())
+
+    @cached_property
+    def modality(self) -> str:
+        """``"knock-down"`` or ``"activation"`` by what own genes do, ``"perturbation"`` where they do not tell."""
+        table = self.targets[self.targets["measurable"]]
+        falls = int((table["percent_left_high"] < 1).sum())
+        rises = int((table["percent_left_low"] > 1).sum())
+        if falls > 2 * rises:
+            return "knock-down"
+        return "activation" if rises > 2 * falls else "perturbation"
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self._tables / f"{name}.parquet")
+
+    @cached_property
+    def genes(self) -> pd.DataFrame:
+        """One row a gene; see :mod:`core.store.tables`."""
+        return self._table("genes")
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """One row a target."""
+        return self._table("targets")
+
+    @cached_property
+    def pooled(self) -> pd.Series:
+        """The row of all perturbed cells together."""
+        return self._table("pooled").iloc[0]
+
+    @cached_property
+    def guides(self) -> pd.DataFrame:
+        """One row a guide against a target."""
+        return self._table("guides").drop(columns="row")
+
+    @cached_property
+    def batches(self) -> pd.DataFrame:
+        """One row a batch."""
+        return self._table("batches")
+
+    @cached_property
+    def strata(self) -> pd.DataFrame:
+        """One row a stratum."""
+        return self._table("strata")
+
+    @cached_property
+    def control_sets(self) -> pd.DataFrame:
+        """One row a set of controls tested against the others."""
+        return self._table("control_sets")
+
+    @cached_property
+    def totals_histogram(self) -> pd.DataFrame:
+        """Cells by their total of counts."""
+        return self._table("totals")
+
+    @cached_property
+    def genes_seen_histogram(self) -> pd.DataFrame:
+        """Cells by how many genes they show."""
+        return self._table("genes_seen")
+
+    @cached_property
+    def gene_values(self) -> GeneMajor:
+        """The turned file."""
+        return GeneMajor.open(self.folder / "values" / _matrix_folder(self.roles.matrix))
+
+    def values(self, gene: str) -> np.ndarray:
+        """One gene's values in all cells, in file order.
+
+        Raises
+        ------
+        UnknownGeneError
+            If the study does not measure it.
+        """
+        return self.gene_values.gene(self._gene(gene))
+
+    def find_gene(self, name: str) -> str | None:
+        """The measured gene that a symbol, alias or Ensembl id means, None if there is none."""
+        return resolve(name, self.genes.index.to_numpy(), self.genes["gene_id"].to_numpy())
+
+    def find_target(self, name: str) -> str | None:
+        """The target that a symbol, alias or Ensembl id means, None if there is none."""
+        if name in self.targets.index or name == ALL_PERTURBED:
+            return name
+        by_upper = {target.upper(): target for target in self.targets.index}
+        if name.strip().upper() in by_upper:
+            return by_upper[name.strip().upper()]
+        found = resolve(name, self.targets.index.to_numpy(), np.full(len(self.targets), "", object))
+        return found or by_upper.get((self.find_gene(name) or "").upper())
+
+    def effects(self, target: str) -> pd.DataFrame:
+        """Effects of one target on all genes, or of all perturbed cells together.
+
+        Parameters
+        ----------
+        target
+            A target's name or :data:`core.schema.ALL_PERTURBED`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by gene: means of control and target (log-normalized; ``_counts`` and ``_normalized`` on those
+            scales), deltas with standard errors, fold change, test; see DESIGN.md "The Store".
+
+        Raises
+        ------
+        UnknownTargetError
+            If the study does not perturb it.
+        """
+        if target == ALL_PERTURBED:
+            layers, row = self._pooled_effects, 0
+            sums = {f: np.asarray(m[:-1]).sum(axis=0) for f, m in self._moments.items() if f.startswith("sum")}
+            n = max(self.n_perturbed, 1)
+        else:
+            if target not in self.targets.index:
+                raise UnknownTargetError(target, self.targets.index, self.roles.target_col)
+            layers, row = self._effects, int(self.targets.index.get_loc(target))
+            sums = {f: np.asarray(m[row]) for f, m in self._moments.items() if f.startswith("sum")}
+            n = max(int(self._record["target_cells"][row]), 1)
+        control = {f: np.asarray(m[-1]) for f, m in self._moments.items() if f.startswith("sum")}
+        means = self._means(sums, n, control)
+        return pd.DataFrame(means | {c: np.asarray(layer[row]) for c, layer in layers.items()}, index=self.genes.index)
+
+    def gene_effects(self, gene: str) -> pd.DataFrame:
+        """What every target does to one gene, indexed by target; columns as :meth:`effects`.
+
+        Raises
+        ------
+        UnknownGeneError
+            If the study does not measure it.
+        """
+        g = self._gene(gene)
+        column = {f: np.asarray(m[:, g]) for f, m in self._moments.items() if f.startswith("sum")}
+        n = np.maximum(np.array(self._record["target_cells"][:-1]), 1)
+        means = self._means({f: c[:-1] for f, c in column.items()}, n, {f: c[-1] for f, c in column.items()})
+        effects = {c: np.asarray(layer[:, g]) for c, layer in self._effects.items()}
+        return pd.DataFrame(means | effects, index=self.targets.index)
+
+    def _means(self, sums: dict[str, np.ndarray], n: Any, control: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        n_control = max(self.n_control, 1)
+        scales = {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}
+        means = {}
+        for suffix, field in scales.items():
+            known = suffix != "_counts" or self.has_counts
+            means[f"ctrl_mean{suffix}"] = (control[field] / n_control) * (1.0 if known else np.nan)
+            means[f"pert_mean{suffix}"] = (sums[field] / n) * (1.0 if known else np.nan)
+        return means
+
+    @cached_property
+    def _effects(self) -> dict[str, np.ndarray]:
+        return map_arrays(self._tables / "effects.h5ad", "layers")
+
+    @cached_property
+    def _pooled_effects(self) -> dict[str, np.ndarray]:
+        return map_arrays(self._tables / "pooled.h5ad", "layers")
+
+    @cached_property
+    def _moments(self) -> dict[str, np.ndarray]:
+        return map_arrays(self._tables / "moments.h5", "target")
+
+    @property
+    def effects_path(self) -> Path:
+        """The effects of all targets as an AnnData file."""
+        return self._tables / "effects.h5ad"
+
+    def _gene(self, gene: str) -> int:
+        if gene not in self.genes.index:
+            raise UnknownGeneError(gene, self.genes.index)
+        return int(self.genes.index.get_loc(gene))
+
+    def verify(self) -> None:
+        """Check every checksum of the study's current parts.
+
+        Raises
+        ------
+        DamagedStoreError
+            At the first part that is not as it was written.
+        """
+        check_manifest(self._tables, contents=True)
+        values = self.gene_values
+        for b in range(values.n_blocks):
+            values.block(b)
+
+
+def _build_parts(
+    source: Source, reading: RolesReading, folder: Path, key: str, threads: int, report: Report
+) -> None:
+    roles = reading.roles
+    values = _values_of(source, roles, folder, threads, report)
+    cells = assign_cells(source.obs, roles)
+    genes = gene_index(source.raw_var if roles.matrix == "raw" else source.var, roles)
+    _check_cells(cells, values, roles)
+    record = {
+        "name": source.name,
+        "path": str(source.path.absolute()),
+        "simulated": source.uns_simulated,
+        "roles": roles.to_dict(),
+        "evidence": reading.evidence.astype(str).to_dict("records"),
+        "candidates": reading.candidates,
+        "notes": list(reading.notes),
+        "built_at": time.time(),
+    }
+    inputs = TableInputs(
+        values=values,
+        cells=cells,
+        symbols=np.asarray(genes.symbols, object),
+        gene_ids=np.asarray(genes.ids, object),
+        own_gene=_own_genes(cells, genes.symbols, genes.ids),
+        factors=size_factors(values, source.obs, roles, threads),
+        record=record,
+    )
+    build_tables(inputs, folder / "tables" / key, threads, report)
+
+
+def _values_of(source: Source, roles: Roles, folder: Path, threads: int, report: Report) -> GeneMajor:
+    where = folder / "values" / _matrix_folder(roles.matrix)
+    try:
+        values = GeneMajor.open(where)
+    except DamagedStoreError:
+        return turn(source, roles.matrix, roles.values, where, threads, report)
+    if values.kind is not roles.values:
+        return turn(source, roles.matrix, roles.values, where, threads, report)
+    return values
+
+
+def _check_cells(cells: Cells, values: GeneMajor, roles: Roles) -> None:
+    if not (values.genes_seen > 0).any():
+        raise InvalidValuesError(f"Every value of {roles.matrix} is 0. Choose another matrix.")
+    with_values = values.genes_seen > 0
+    if not ((cells.target == -1) & with_values).any():
+        raise RolesError(f"No control cell has any count ({', '.join(roles.control)}). Choose other control labels.")
+    if not ((cells.target >= 0) & with_values).any():
+        raise RolesError("No perturbed cell has any count: there is nothing to compare with the controls.")
+
+
+def _own_genes(cells: Cells, symbols: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The measured gene of every target, -1 for a combination or a gene that is not measured."""
+    place = {symbol: g for g, symbol in enumerate(symbols)}
+    own = np.full(len(cells.targets), -1, np.int64)
+    for k, target in enumerate(cells.targets):
+        found = resolve(target, symbols, ids)
+        if found is not None:
+            own[k] = place[found]
+    return own
+
+
+def size_factors(values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: int) -> SizeFactors:
+    """Totals of every cell by the chosen recipe.
+
+    Raises
+    ------
+    RolesError
+        If the named obs column is not there or holds no positive numbers.
+    """
+    if roles.values is Values.LOG_NORMALIZED:
+        return SizeFactors(np.ones(values.n_cells), 1.0)
+    recipe = roles.size_factors
+    totals = values.totals
+    if recipe == "no-dominant":
+        sums = gene_sums(values, threads)
+        for g in np.flatnonzero(sums > DOMINANT_SHARE * sums.sum()):
+            totals = totals - values.gene(int(g))
+    elif recipe.startswith("obs:"):
+        totals = _totals_from_obs(obs, recipe.removeprefix("obs:"), values.genes_seen > 0)
+    elif recipe != "all":
+        raise RolesError(f"Unknown size factors {recipe!r}: expected all, no-dominant or obs:COLUMN.")
+    positive = totals[totals > 0]
+    return SizeFactors(totals, float(np.median(positive)) if positive.size else 1.0)
+
+
+def _totals_from_obs(obs: pd.DataFrame, column: str, counted: np.ndarray) -> np.ndarray:
+    if column not in obs:
+        raise RolesError(f"There is no obs column {column!r} for size factors; obs has {', '.join(map(str, obs))[:300]}.")
+    totals = pd.to_numeric(obs[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = counted & ~(np.isfinite(totals) & (totals > 0))
+    if bad.any():
+        raise RolesError(
+            f"obs[{column!r}] has no positive number in {int(bad.sum()):,} cells with counts; size factors are totals, "
+            "one positive number a cell."
+        )
+    return np.where(counted, totals, 0.0)
+
+
+def _is_complete(folder: Path, key: str, roles: Roles) -> bool:
+    try:
+        check_manifest(folder / "tables" / key, contents=False)
+        record = json.loads((folder / "tables" / key / "tables.json").read_text())
+        GeneMajor.open(folder / "values" / _matrix_folder(roles.matrix))
+    except (DamagedStoreError, OSError, ValueError):
+        return False
+    return bool(record["version"] == TABLES_VERSION)
+
+
+def _tables_key(roles: Roles) -> str:
+    record = {"roles": roles.to_dict(), "tables": TABLES_VERSION, "values": VALUES_VERSION}
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _matrix_folder(matrix: str) -> str:
+    """A safe folder name: layer names come from files."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in matrix)[:40]
+    return plain if plain == matrix else f"{plain}-{hashlib.sha256(matrix.encode()).hexdigest()[:8]}"
+
+
+def _folder(study_id: str, data_root: Path | None) -> Path:
+    return (data_root or settings().data_root) / "studies" / study_id
+
+
+def _read_study_json(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / "study.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) and "tables" in record else {}
+
+
+def _write_study_json(folder: Path, source: Source, path: Path, overrides: Mapping[str, Any], key: str) -> None:
+    tables = json.loads((folder / "tables" / key / "tables.json").read_text())
+    record = {
+        "id": folder.name,
+        "name": source.name,
+        "path": str(path.absolute()),
+        "stat": _stat(path),
+        "simulated": source.uns_simulated,
+        "overrides": _plain(overrides),
+        "tables": key,
+        "built_at": tables["built_at"],
+        **{name: tables[name] for name in ("n_cells", "n_genes", "n_targets")},
+    }
+    write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
+
+
+def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in overrides.items()}
+
+
+def _stat(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        with open_source(path) as source:
+            return source.fingerprint()
+    except UnreadableFileError:
+        return ""
+
+
+def _say_nothing(phase: str, done: int, total: int, unit: str) -> None:
+    """Report to nobody."""

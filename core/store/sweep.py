@@ -1,0 +1,457 @@
+"""The sweep: everything a page needs to know of a gene, from one visit to its values.
+
+Blocks of 32 genes are decoded one after another. A gene's non-zeros are gathered in the order of the finest groups of
+cells, where every group is one slice. Its sums, and one sort of its values, then give in one go: moments of every
+target, guide and fold of batches; deltas pooled, within batches and within strata; Mann-Whitney tests of every target,
+pooled and stratified; and the tests of control sets that calibrate them. Roles and size factors enter here and nowhere
+else, so correcting one reads no file again. Memory is a block of genes, whatever the number of cells or groups.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import h5py
+import numpy as np
+
+from core.schema import Values
+from core.stats._kernels import nonzeros_by_segment, segment_sums
+from core.stats.calibration import ControlSets, control_sets
+from core.stats.deltas import Within, log2_fold_change, standard_error
+from core.stats.groups import Groups
+from core.stats.moments import FIELDS, Moments, add_up
+from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
+from core.stats.strata import van_elteren
+from core.store._files import allocate_arrays, map_arrays, release
+from core.store.values import GENES_A_BLOCK, GeneMajor, Report
+
+GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
+RELEASE_EVERY = 16  # blocks after which written pages are let go
+
+NORMALIZED = slice(FIELDS.index("sum_normalized"), FIELDS.index("sum_normalized") + 1)
+LOG = slice(FIELDS.index("sum_log"), FIELDS.index("sum_log_squared") + 1)
+
+STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
+
+EFFECTS = {
+    "delta": "f8",
+    "delta_se": "f4",
+    "delta_within_batch": "f8",
+    "delta_within_batch_se": "f4",
+    "log2_fold_change": "f8",
+    "auc": "f8",
+    "p_value": "f8",
+    "log10_p": "f8",
+    "fdr": "f8",
+    "pct_control": "f4",
+    "pct_target": "f4",
+}
+STRATIFIED = {
+    "delta_stratified": "f8",
+    "delta_stratified_se": "f4",
+    "log2_fold_change_stratified": "f8",
+    "auc_stratified": "f8",
+    "p_value_stratified": "f8",
+    "log10_p_stratified": "f8",
+    "fdr_stratified": "f8",
+}
+
+
+@dataclass(frozen=True)
+class SizeFactors:
+    """What a cell's counts are divided by.
+
+    Parameters
+    ----------
+    totals
+        Totals of every cell by the chosen recipe, shape ``(n_cells,)``; 1 for log-normalized values.
+    median
+        Median of the non-zero totals: a cell of that total keeps its counts.
+    """
+
+    totals: np.ndarray
+    median: float
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What the sweep leaves in memory, a few numbers a gene; the rest is in the folder's files.
+
+    Parameters
+    ----------
+    genes
+        Per gene: min and max of the values and of the log-normalized ones over all cells, and the sums ``FIELDS``
+        over all cells, keyed by name.
+    own
+        Sums of each target's own gene by group, shape ``(n_targets, groups of that target, FIELDS)`` as lists:
+        (target, control) and per guide.
+    calibration
+        log10 p of every control set, shape ``(sets, genes)``.
+    """
+
+    genes: dict[str, np.ndarray]
+    own_target: np.ndarray
+    own_control: np.ndarray
+    own_guides: np.ndarray
+    calibration: np.ndarray
+    sets: ControlSets
+
+
+def sweep(
+    values: GeneMajor,
+    groups: Groups,
+    factors: SizeFactors,
+    own_gene: np.ndarray,
+    folder: Path,
+    threads: int,
+    report: Report,
+) -> Swept:
+    """Visit every gene and write moments and effects.
+
+    Parameters
+    ----------
+    values
+        The turned file.
+    groups
+        The cells in visiting order.
+    factors
+        Size factors of all cells.
+    own_gene
+        Each target's own gene, -1 where it is not measured, shape ``(n_targets,)``.
+    folder
+        Where ``moments.h5``, ``effects.h5ad`` and ``pooled.h5ad`` go; the latter two get their layers only.
+    threads
+        Blocks visited at the same time.
+    report
+        Called with (phase, done, total, unit).
+
+    Returns
+    -------
+    Swept
+    """
+    plan = _Plan.of(values, groups, factors)
+    tables = _Tables(folder, groups, values.n_genes, own_gene, plan.sets)
+    lock, done = Lock(), iter(range(1, values.n_blocks + 1))
+
+    def visit(worker: int) -> None:
+        scratch = _Visit(values, plan)
+        for b in range(worker, values.n_blocks, threads):
+            tables.write(b * GENES_A_BLOCK, scratch.block(b))
+            with lock:
+                n = next(done)
+                report("Testing genes", min(n * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
+                if n % RELEASE_EVERY == 0:
+                    tables.release()
+
+    threads = max(1, min(threads, values.n_blocks))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(visit, range(threads)):
+            pass
+    return tables.finish()
+
+
+@dataclass(frozen=True)
+class _Strata:
+    """What the comparison within strata needs on top."""
+
+    ranks: RankGroups
+    pair: np.ndarray
+    within: Within
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What all threads share: groups, divisors in visiting order, who is compared with whom."""
+
+    groups: Groups
+    kind: Values
+    divisor: np.ndarray
+    ratio_to_normalized: float
+    pooled: RankGroups
+    strata: "_Strata | None"
+    by_batch: Within
+    fold: np.ndarray
+    batch_pair: np.ndarray
+    sets: ControlSets
+
+    @classmethod
+    def of(cls, values: GeneMajor, groups: Groups, factors: SizeFactors) -> "_Plan":
+        n_targets, n_strata = groups.n_targets, groups.n_strata
+        # A power of two near the median keeps ratios within the range of sort keys and changes no tie.
+        unit = 2.0 ** np.floor(np.log2(factors.median)) if factors.median > 0 else 1.0
+        totals = factors.totals[groups.order]
+        divisor = np.where(totals > 0, totals / unit, 1.0)
+        rank_row = np.where(groups.code_target == n_targets, n_targets + 1, groups.code_target)
+        pooled = RankGroups(rank_row, np.zeros_like(rank_row), groups.code_cells, n_targets + 2, 1)
+        strata = None
+        if n_strata > 1:
+            ranks = RankGroups(rank_row, groups.code_stratum, groups.code_cells, n_targets + 2, n_strata)
+            pair = groups.pair_target * n_strata + groups.pair_stratum
+            strata = _Strata(ranks, pair, _within(pair, groups, n_strata))
+        batch_pair = groups.pair_target * groups.n_batches + groups.pair_batch
+        return cls(
+            groups=groups,
+            kind=values.kind,
+            divisor=divisor,
+            ratio_to_normalized=factors.median / unit,
+            pooled=pooled,
+            strata=strata,
+            by_batch=_within(batch_pair, groups, groups.n_batches),
+            fold=groups.pair_target * groups.n_folds + groups.fold_of_batch[groups.pair_batch],
+            batch_pair=batch_pair,
+            sets=control_sets(groups),
+        )
+
+
+def _within(pair: np.ndarray, groups: Groups, n_parts: int) -> Within:
+    """Compare targets, and all perturbed cells together, with the controls of the same part (batch or stratum)."""
+    cells = np.bincount(pair, groups.pair_cells, minlength=(groups.n_targets + 2) * n_parts)
+    n = _with_pooled(cells[None, :, None], groups.n_targets, n_parts)[0, :, 0]
+    rows = np.arange(groups.n_targets + 2)  # targets, all perturbed cells, controls
+    return Within.of_pairs(np.repeat(rows, n_parts), np.tile(np.arange(n_parts), rows.size), n, groups.n_targets + 1)
+
+
+def _with_pooled(sums: np.ndarray, n_targets: int, n_parts: int) -> np.ndarray:
+    """Sums of (targets, controls, left out) x parts -> of (targets, all perturbed cells, controls) x parts."""
+    by_part = sums.reshape(sums.shape[0], n_targets + 2, n_parts, -1)
+    targets = by_part[:, :n_targets]
+    joined = [targets, targets.sum(axis=1, keepdims=True), by_part[:, n_targets : n_targets + 1]]
+    return np.concatenate(joined, axis=1).reshape(sums.shape[0], (n_targets + 2) * n_parts, -1)
+
+
+@dataclass(frozen=True)
+class _BlockResult:
+    """One block's numbers; the last axis of all sums is FIELDS."""
+
+    targets: np.ndarray  # (genes, T + 2, FIELDS): targets, controls, left out
+    guides: np.ndarray  # (genes, guide groups, FIELDS)
+    folds: np.ndarray  # (genes, (T + 2) x folds, FIELDS)
+    ends: np.ndarray  # (genes, 4)
+    effects: dict[str, np.ndarray]  # each (genes, T + 1): targets, then all perturbed cells together
+    calibration: np.ndarray  # (genes, sets)
+
+
+class _Visit:
+    """Scratch space of one thread, and the steps of a visit."""
+
+    def __init__(self, values: GeneMajor, plan: _Plan) -> None:
+        n = values.n_cells
+        self._values, self._plan = values, plan
+        self._block = values.new_block()
+        self._value, self._ratio, self._logged, self._normalized = np.empty((4, GENES_AT_ONCE, n))
+        self._start = np.empty((GENES_AT_ONCE, plan.groups.start.size), np.int64)
+        self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
+
+    def block(self, b: int) -> _BlockResult:
+        """Visit the genes of block ``b``."""
+        plan, groups = self._plan, self._plan.groups
+        block = self._values.block(b, self._block)
+        genes, n_codes, n_groups = block.shape[0], groups.code_target.size, groups.n_targets + 2
+        pairs = np.zeros((genes, groups.pair_target.size, len(FIELDS)))
+        guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
+        ends = np.empty((genes, 4))
+        u, tie = np.empty((genes, n_codes)), np.empty((genes, n_groups, 1))
+        u_within, tie_within = np.empty((genes, n_codes)), np.empty((genes, n_groups, groups.n_strata))
+        for g in range(0, genes, GENES_AT_ONCE):
+            few = slice(g, min(g + GENES_AT_ONCE, genes))
+            self._sum(block[few], pairs[few], guides[few], ends[few])
+            for k in range(few.stop - few.start):
+                keys, m = self._ranker.sort(self._ratio[k], self._start[k], groups.code)
+                u[g + k], tie[g + k] = self._ranker.walk(keys, m, plan.pooled)
+                if plan.strata:
+                    u_within[g + k], tie_within[g + k] = self._ranker.walk(keys, m, plan.strata.ranks)
+        targets = add_up(pairs, groups.pair_target, n_groups)
+        effects = _pooled_effects(plan, targets, u, tie) | _within_effects(plan, pairs)
+        if plan.strata:
+            effects |= _stratified_effects(plan, plan.strata, pairs, u_within, tie_within)
+        return _BlockResult(
+            targets,
+            guides,
+            add_up(pairs, plan.fold, n_groups * groups.n_folds),
+            ends,
+            effects,
+            plan.sets.log10_p(u, tie[:, -1, 0], int(groups.target_cells[groups.n_targets])),
+        )
+
+    def _sum(self, block: np.ndarray, pairs: np.ndarray, guides: np.ndarray, ends: np.ndarray) -> None:
+        plan, groups, n = self._plan, self._plan.groups, block.shape[0]
+        value, ratio, start = self._value[:n], self._ratio[:n], self._start[:n]
+        nonzeros_by_segment(block, groups.order, groups.start, plan.divisor, value, ratio, start)
+        normalized, logged = self._normalized[:n], self._logged[:n]
+        for k in range(n):  # beyond a gene's own non-zeros the arrays hold leftovers
+            m = int(start[k, -1])
+            if plan.kind is Values.COUNTS:
+                np.multiply(ratio[k, :m], plan.ratio_to_normalized, out=normalized[k, :m])
+                np.log1p(normalized[k, :m], out=logged[k, :m])
+            else:
+                logged[k, :m] = value[k, :m]
+                np.expm1(value[k, :m], out=normalized[k, :m])
+        segment_sums(value, normalized, logged, start, groups.pair, groups.guide, pairs, guides, ends)
+
+
+def _pooled_effects(plan: _Plan, targets: np.ndarray, u: np.ndarray, tie: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled deltas and tests, each (genes, T + 1)."""
+    groups, n_targets = plan.groups, plan.groups.n_targets
+    with_pooled = np.concatenate([targets[:, :n_targets], targets[:, :n_targets].sum(axis=1, keepdims=True)], axis=1)
+    n = np.append(groups.target_cells[:n_targets], groups.target_cells[:n_targets].sum())
+    n_control = int(groups.target_cells[n_targets])
+    target = Moments.from_sums(with_pooled, n)
+    control = Moments.from_sums(targets[:, n_targets : n_targets + 1], np.array([n_control]))
+    u_target = np.zeros((u.shape[0], n_targets + 1))
+    perturbed = groups.code_target < n_targets
+    np.add.at(u_target.T, groups.code_target[perturbed], u.T[perturbed])
+    u_target[:, -1] = u_target[:, :-1].sum(axis=1)
+    p = log10_p(u_target, n.astype(float), float(n_control), tie[:, :-1, 0])
+    shape = u_target.shape
+    return {
+        "delta": target.mean_log - control.mean_log,
+        "delta_se": standard_error(target.variance_log, n, control.variance_log, float(n_control)),
+        "log2_fold_change": log2_fold_change(target.mean_normalized, control.mean_normalized),
+        "auc": auc(u_target, n.astype(float), np.array(float(n_control))),
+        "log10_p": p,
+        "p_value": 10.0**p,
+        "pct_control": np.broadcast_to(control.share_nonzero, shape),
+        "pct_target": target.share_nonzero,
+    }
+
+
+def _within_effects(plan: _Plan, pairs: np.ndarray) -> dict[str, np.ndarray]:
+    groups = plan.groups
+    by_batch = add_up(pairs, plan.batch_pair, (groups.n_targets + 2) * groups.n_batches)
+    by_batch = _with_pooled(by_batch[..., LOG], groups.n_targets, groups.n_batches)
+    delta, error = plan.by_batch.delta(by_batch[..., 0], by_batch[..., 1])
+    return {"delta_within_batch": delta, "delta_within_batch_se": error}
+
+
+def _stratified_effects(
+    plan: _Plan, strata: "_Strata", pairs: np.ndarray, u: np.ndarray, tie: np.ndarray
+) -> dict[str, np.ndarray]:
+    groups, n_targets = plan.groups, plan.groups.n_targets
+    by_stratum = add_up(pairs, strata.pair, (n_targets + 2) * groups.n_strata)
+    log = _with_pooled(by_stratum[..., LOG], n_targets, groups.n_strata)
+    normalized = _with_pooled(by_stratum[..., NORMALIZED], n_targets, groups.n_strata)[..., 0]
+    delta, error = strata.within.delta(log[..., 0], log[..., 1])
+    cells = strata.ranks.group_cells
+    u_target = np.zeros((u.shape[0], n_targets + 1, groups.n_strata))
+    perturbed = np.flatnonzero(groups.code_target < n_targets)
+    u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = u[:, perturbed]
+    u_target[:, -1] = u_target[:, :-1].sum(axis=1)
+    p, area = van_elteren(u_target, cells[:-1], cells[-1], tie[:, :-1])
+    return {
+        "delta_stratified": delta,
+        "delta_stratified_se": error,
+        "log2_fold_change_stratified": strata.within.fold_change(normalized),
+        "auc_stratified": area,
+        "log10_p_stratified": p,
+        "p_value_stratified": 10.0**p,
+    }
+
+
+class _Tables:
+    """The files of one sweep, written block by block through memory maps."""
+
+    def __init__(self, folder: Path, groups: Groups, n_genes: int, own_gene: np.ndarray, sets: ControlSets) -> None:
+        self._groups, self._own_gene, self._sets = groups, own_gene, sets
+        t = groups.n_targets
+        exact = {"n_nonzero": "u4", "sum_counts": "f8", "maximum": "f4"}
+        layout = {}
+        for name, rows in (("target", t + 1), ("guide", groups.guide_target.size - 1), ("fold", (t + 1) * groups.n_folds)):
+            sums = "f8" if name == "target" else "f4"
+            layout |= {f"{name}/{field}": ((rows, n_genes), exact.get(field, sums)) for field in STORED}
+        with h5py.File(folder / "moments.h5", "w") as file:
+            allocate_arrays(file, layout)
+        self._moments = {
+            name: map_arrays(folder / "moments.h5", name, writable=True) for name in ("target", "guide", "fold")
+        }
+        columns = EFFECTS | (STRATIFIED if groups.n_strata > 1 else {})
+        for file_name, rows in (("effects.h5ad", t), ("pooled.h5ad", 1)):
+            with h5py.File(folder / file_name, "w") as file:
+                allocate_arrays(file, {f"layers/{c}": ((rows, n_genes), kind) for c, kind in columns.items()})
+        self._effects = map_arrays(folder / "effects.h5ad", "layers", writable=True)
+        self._pooled = map_arrays(folder / "pooled.h5ad", "layers", writable=True)
+        self._calibration = np.empty((len(sets.kind), n_genes), np.float32)
+        self._ends, self._all = np.empty((n_genes, 4)), np.empty((n_genes, len(FIELDS)))
+        self._own_target, self._own_control = np.full((2, t, len(FIELDS)), np.nan)
+        self._own_guides = np.full((groups.guide_target.size, len(FIELDS)), np.nan)
+
+    def write(self, first: int, result: _BlockResult) -> None:
+        """Write the block that begins with gene ``first``; blocks may come in any order, from several threads."""
+        t = self._groups.n_targets
+        genes = slice(first, first + result.ends.shape[0])
+        for name, sums in (("target", result.targets[:, : t + 1]), ("guide", result.guides[:, :-1])):
+            self._write_moments(name, genes, sums)
+        self._write_moments("fold", genes, result.folds[:, : (t + 1) * self._groups.n_folds])
+        for column, effect in result.effects.items():
+            self._effects[column][:, genes] = effect[:, :t].T
+            self._pooled[column][:, genes] = effect[:, t:].T
+        self._calibration[:, genes] = result.calibration.T
+        self._ends[genes] = result.ends
+        self._all[genes, :-1] = result.targets.sum(axis=1)[:, :-1]
+        self._all[genes, -1] = result.targets[..., -1].max(axis=1)
+        for target in np.flatnonzero((self._own_gene >= genes.start) & (self._own_gene < genes.stop)):
+            g = self._own_gene[target] - first
+            self._own_target[target], self._own_control[target] = result.targets[g, target], result.targets[g, t]
+            guides = self._groups.guide_target == target
+            self._own_guides[guides] = result.guides[g, guides]
+
+    def _write_moments(self, name: str, genes: slice, sums: np.ndarray) -> None:
+        for field in STORED:
+            self._moments[name][field][:, genes] = sums[..., FIELDS.index(field)].T
+
+    def release(self) -> None:
+        """Let go of the pages written so far."""
+        for maps in (*self._moments.values(), self._effects, self._pooled):
+            release(maps)
+
+    def finish(self) -> Swept:
+        """Flush, and hand over what stays in memory."""
+        for maps in (*self._moments.values(), self._effects, self._pooled):
+            for array in maps.values():
+                if isinstance(array, np.memmap):
+                    array.flush()
+        n = self._groups.order.size
+        everywhere = self._all[:, 0] == n  # no zero among the cells
+        low = np.where(everywhere, self._ends[:, 0], 0.0)
+        low_log = np.where(everywhere, self._ends[:, 2], 0.0)
+        ends = {"min": low, "max": self._ends[:, 1], "min_log": low_log, "max_log": self._ends[:, 3]}
+        return Swept(
+            ends | {field: self._all[:, k] for k, field in enumerate(FIELDS)},
+            self._own_target,
+            self._own_control,
+            self._own_guides,
+            self._calibration,
+            self._sets,
+        )
+
+
+def worker_threads(asked: int) -> int:
+    """Threads to use: as asked, at most the processors this process may run on."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(asked, available))
+
+
+def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
+    """Sum of every gene's values over all cells, shape ``(n_genes,)``; one pass over the blocks."""
+
+    def sums(b: int) -> np.ndarray:
+        return values.block(b).sum(axis=1, dtype=np.float64)
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return np.concatenate(list(pool.map(sums, range(values.n_blocks))))
+
+
+def chunks_of_cells(values: GeneMajor, genes: np.ndarray, factors: SizeFactors) -> Iterator[tuple[slice, np.ndarray]]:
+    """Log-normalized expression (float32) of some genes, chunk of cells by chunk of cells: ``(cells, genes x cells)``."""
+    for c in range(values.n_chunks):
+        first = c * values.cells_a_chunk
+        raw = values.cells_of_chunk(c, genes).astype(np.float32)
+        cells = slice(first, first + raw.shape[1])
+        if values.kind is Values.COUNTS:
+            totals = factors.totals[cells]
+            scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
+            raw *= scale
+            np.log1p(raw, out=raw)
+        yield cells, raw

@@ -1,0 +1,1 @@
+"""Where Streamlit lives: the shell around pages, cached calls, widgets, the export menu, how errors look."""

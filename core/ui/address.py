@@ -1,0 +1,79 @@
+"""The address of a view: every choice is in it, by name, and an address that is followed shows the same view.
+
+A bound widget leaves the address when it has its default value. Where the default can change (the first study, the
+strongest target) a choice therefore starts empty and is written into the address here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+
+def asked(key: str) -> str | None:
+    """What the session or, on the first look at a page, the address asks for; the last one if the address has many."""
+    value = st.session_state[key] if key in st.session_state else st.query_params.get(key)
+    return str(value) if value else None
+
+
+def pick(
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    start: str | None,
+    resolve: Callable[[str], str | None],
+    **look: Any,
+) -> str | None:
+    """The option picked by name in a select box that the address follows; other names for an option are understood.
+
+    Parameters
+    ----------
+    label, options, key, look
+        As of ``st.selectbox``.
+    start
+        The option where nothing is asked for.
+    resolve
+        The option that a typed or linked text means; None where it means none: the text is then returned as it is,
+        and it is for the caller to say that nothing is called so.
+    """
+    is_new = key not in st.session_state
+    _take_settled(key)
+    text = asked(key) or start
+    if is_new and text is not None:
+        st.session_state[key] = text
+        if not st.query_params.get(key):
+            st.query_params[key] = text
+    value = st.selectbox(label, options, index=None, key=key, bind="query-params", required=True, **look)
+    meant = resolve(text) if text else None
+    if meant is not None and meant != value:
+        settle(key, meant)
+    return text
+
+
+def switch(label: str, options: Sequence[str], *, key: str, **look: Any) -> str:
+    """One of a few options, the first where the address names none; the address may spell it in any case."""
+    _take_settled(key)
+    text = (asked(key) or "").casefold()
+    picked = st.segmented_control(
+        label, options, default=options[0], key=key, required=True, bind="query-params", **look
+    )
+    meant = {option.casefold(): option for option in options}.get(text)
+    if meant is not None and meant != picked:
+        settle(key, meant)
+    return picked if picked in options else options[0]
+
+
+def settle(key: str, value: str | None) -> None:
+    """Run the page again with another value in a widget that is made already, as when an alias was typed."""
+    st.session_state[_settled(key)] = value
+    st.rerun()
+
+
+def _take_settled(key: str) -> None:
+    if _settled(key) in st.session_state:
+        st.session_state[key] = st.session_state.pop(_settled(key))
+
+
+def _settled(key: str) -> str:
+    return f"_settled_{key}"

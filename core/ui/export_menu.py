@@ -1,0 +1,120 @@
+"""The export menu of a figure: format, size, preview, download, the data behind it, the sentence for the methods."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.figures import FIGURES
+from core.figures.export import export_figure, figure_data_bytes, file_name
+from core.ui.errors import shown_errors
+from core.ui.state import View, view_key
+
+FORMATS = {"PDF": "application/pdf", "SVG": "image/svg+xml", "PNG": "image/png"}
+WIDTHS = {"85 mm": 85.0, "114 mm": 114.0, "174 mm": 174.0}
+OTHER = "other"
+SHAPES = ("wide", "square", "tall")
+DPI = (300, 450, 600)
+PREVIEW_DPI = 200
+PREVIEW_HEIGHT = 400
+CHOICES = "export choices"
+"""Where the session keeps the last choice."""
+
+
+def export_button(name: str, view: View, *, key: str, **options: Any) -> None:
+    """The button of a card that opens the dialog for its figure."""
+    if st.button("Export", key=f"export-{key}", type="tertiary", icon=":material/download:"):
+        export_dialog(name, view, options)
+
+
+@st.dialog("Export figure", width="large")
+def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
+    """Choose on the left, see it on the right, take it with you."""
+    chosen, preview = st.columns([47, 60], gap="medium")
+    with preview:
+        # reserved before the slow work, or the dialog jumps
+        picture = st.container(border=True).empty()
+        picture.skeleton(height=PREVIEW_HEIGHT)
+        size_line = st.empty()
+    with chosen, shown_errors():
+        form, width_mm, shape, dpi = _choices(FIGURES[name].cloud)
+        size = st.empty()
+        _downloads(name, view, options, form, width_mm, shape, dpi)
+    if getattr(view, "methods", ""):
+        st.header("Methods sentence", anchor=False)
+        st.code(view.methods, language=None, wrap_lines=True)
+    with preview, shown_errors():
+        png = preview_png(name, view, width_mm, shape, options)
+        picture.image(png, width="stretch")
+        size_line.caption("Preview of the file, enlarged. Printed at its size, the letters are 6 and 7 pt.")
+        size.caption(_size_words(png, width_mm, form, dpi, cloud=FIGURES[name].cloud))
+
+
+def _choices(cloud: bool) -> tuple[str, float, str, int]:
+    """Format, width in mm, shape and dots per inch; the session remembers the last ones."""
+    last = st.session_state.setdefault(CHOICES, {"form": "PDF", "width": "85 mm", "mm": 89, "shape": "square", "dpi": 300})
+    last["form"] = _switch("Format", list(FORMATS), last["form"])
+    last["width"] = _switch("Width", [*WIDTHS, OTHER], last["width"])
+    if last["width"] == OTHER:
+        last["mm"] = st.number_input(
+            "Width in mm", 20, 400, int(last["mm"]), help="Nature takes 89 and 183 mm, Science 57, 121 and 184 mm."
+        )
+    last["shape"] = _switch("Shape", SHAPES, last["shape"])
+    if cloud or last["form"] == "PNG":
+        label = "Dots per inch" if last["form"] == "PNG" else "Dots per inch, point cloud only"
+        last["dpi"] = _switch(label, DPI, last["dpi"])
+    width_mm = float(WIDTHS.get(last["width"], last["mm"]))
+    return last["form"], width_mm, last["shape"], last["dpi"]
+
+
+def _switch(label: str, options: Any, now: Any) -> Any:
+    return st.segmented_control(label, options, default=now, required=True, width="stretch") or now
+
+
+def _downloads(
+    name: str, view: View, options: dict[str, Any], form: str, width_mm: float, shape: str, dpi: int
+) -> None:
+    st.download_button(
+        f"Download {form}",
+        lambda: export_figure(
+            name, view, format=form.lower(), width_mm=width_mm, shape=shape, dpi=dpi, **options
+        ),
+        file_name=file_name(name, view, width_mm, form.lower()),
+        mime=FORMATS[form],
+        type="primary",
+        icon=":material/download:",
+        width="stretch",
+        on_click="ignore",
+    )
+    stem = file_name(name, view, width_mm, "csv").rsplit("_", 1)[0]
+    for label, ending, mime in (("CSV", "csv", "text/csv"), ("Parquet", "parquet", "application/vnd.apache.parquet")):
+        st.download_button(
+            f"Data behind the figure ({label})",
+            lambda ending=ending: figure_data_bytes(name, view, ending, **options),
+            file_name=f"{stem}_data.{ending}",
+            mime=mime,
+            icon=":material/table:",
+            width="stretch",
+            on_click="ignore",
+        )
+
+
+def preview_png(name: str, view: View, width_mm: float, shape: str, options: dict[str, Any]) -> bytes:
+    """The figure as it will be printed, as a picture; made once."""
+    return _preview(view, name, view_key(view), width_mm, shape, tuple(sorted(options.items())))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _preview(
+    _view: View, name: str, key: object, width_mm: float, shape: str, options: tuple[tuple[str, Any], ...]
+) -> bytes:
+    return export_figure(
+        name, _view, format="png", width_mm=width_mm, shape=shape, dpi=PREVIEW_DPI, **dict(options)
+    )
+
+
+def _size_words(png: bytes, width_mm: float, form: str, dpi: int, *, cloud: bool) -> str:
+    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
+    size = f"{width_mm:g} × {width_mm * height / width:.0f} mm. Arial 6 and 7 pt"
+    if form == "PNG":
+        return f"{size}; {dpi} dots per inch."
+    return f"{size}; text stays text" + (f", the cloud is an image at {dpi} dpi." if cloud else ".")

@@ -1,0 +1,44 @@
+"""The frame of every page: look, navigation, the study picker, running work."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.ui import opening, state
+from core.ui.building import running_card
+from core.ui.errors import shown_errors
+from core.views.text import number
+
+ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "assets"
+
+st.set_page_config(page_title="Perturbscope", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.html(ASSETS / "perturbscope.css")
+st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
+
+
+def study_picker() -> None:
+    """The study picker with the study's size in one line, and the door to another."""
+    opening.open_from_address()
+    choice = state.pick_study()
+    if choice is not None and choice.record is not None:
+        st.caption(f"{number(choice.record.n_cells)} cells, {number(choice.record.n_targets)} targets")
+    if choice is not None and st.button("Open a file", type="tertiary", icon=":material/folder_open:", key="open"):
+        opening.open_dialog()
+
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page(ROOT / "pages" / "study.py", title="Study", icon=":material/grid_view:", default=True),
+            st.Page(ROOT / "pages" / "perturbation.py", title="Perturbation", icon=":material/target:"),
+        ]
+    },
+    expanded=True,
+)
+
+with shown_errors():
+    with st.sidebar:
+        study_picker()
+        running_card()
+    page.run()

@@ -1,0 +1,393 @@
+"""What is known of one target, gathered once: the headline, the vitals and the checks only word it."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import OptionError
+from core.schema import ALL_PERTURBED
+from core.views import text
+from core.views.power import FEW_CELLS, TOO_FEW_CELLS, detectable_fold
+from core.views.transcript import (
+    Modality,
+    Outcome,
+    Transcript,
+    own_transcript,
+    split_combination,
+    transcript_in_effects,
+)
+
+DOMINANT_SHARE = 0.2
+"""A gene that holds more of all control counts than this dominates the library."""
+
+NOTABLE_SHARE = 0.05
+"""A gene that holds more than this dominates an effect too if its change shifts all other genes by 5 %."""
+
+TEST_COLUMNS = ("p_value", "log10_p", "fdr", "auc")
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """The gene with most of the control counts, and what its change does to all others.
+
+    Parameters
+    ----------
+    gene
+        Symbol.
+    share
+        Its fraction of all counts in controls.
+    left
+        Mean count in the target's cells over controls.
+    changed
+        Whether the gene passes the FDR threshold.
+    """
+
+    gene: str
+    share: float
+    left: float
+    changed: bool
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether its change alone shifts every other gene's share by 5 % or more."""
+        return self.changed and self.share > NOTABLE_SHARE and abs(1 - self.left) * self.share >= 0.05
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How many genes control cells give against other control cells.
+
+    Parameters
+    ----------
+    n_sets, set_size
+        Random control sets nearest in size, and their cells.
+    median, maximum
+        Genes that they call.
+    n_guides, worst_guide, worst_cells, worst
+        Control guides, and the one that calls most genes.
+    """
+
+    n_sets: int = 0
+    set_size: int = 0
+    median: float = math.nan
+    maximum: int = 0
+    n_guides: int = 0
+    worst_guide: str = ""
+    worst_cells: int = 0
+    worst: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that the page about one target words.
+
+    ``row`` is the target's line in the study's table (for :data:`ALL_PERTURBED` the pooled one), ``genes`` its
+    effects with direction and interval, sorted by |delta|.
+    """
+
+    study: Any
+    target: str
+    modality: Modality
+    fdr: float
+    fold: float
+    stratified: bool
+    row: pd.Series
+    genes: pd.DataFrame
+    parts: tuple[str, ...]
+    transcripts: tuple[Transcript, ...]
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether all perturbed cells are meant."""
+        return self.target == ALL_PERTURBED
+
+    @property
+    def is_combination(self) -> bool:
+        """Whether several genes were perturbed in the same cells."""
+        return len(self.parts) > 1
+
+    @property
+    def transcript(self) -> Transcript:
+        """The own transcript; of several the first that can be measured, since one that fails is named elsewhere."""
+        if self.is_pooled:
+            return Transcript("", Outcome.SEVERAL)
+        measured = [t for t in self.transcripts if t.is_measured]
+        return (measured or list(self.transcripts))[0]
+
+    @property
+    def n_target(self) -> int:
+        """Cells with a guide against the target."""
+        return int(self.row["n_cells"])
+
+    @property
+    def n_control(self) -> int:
+        """Control cells."""
+        return int(self.study.n_control)
+
+    @property
+    def n_genes(self) -> int:
+        """Measured genes."""
+        return len(self.genes)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches in which the target has cells; 0 where the study names none."""
+        return _whole(self.row.get("n_batches")) if len(self.study.batches) else 0
+
+    @property
+    def n_targets(self) -> int:
+        """Targets of the study."""
+        return len(self.study.targets)
+
+    @cached_property
+    def n_significant(self) -> int:
+        """Genes at FDR below the threshold."""
+        return int((self.genes["fdr"] < self.fdr).sum())
+
+    @cached_property
+    def n_changed(self) -> int:
+        """Genes that pass the FDR and change at least the given fold."""
+        return int(self.genes["changed"].sum())
+
+    @cached_property
+    def n_down(self) -> int:
+        """Changed genes that fall."""
+        return int((self.genes["role"] == "down").sum())
+
+    @cached_property
+    def n_up(self) -> int:
+        """Changed genes that rise."""
+        return int((self.genes["role"] == "up").sum())
+
+    @cached_property
+    def n_changed_others(self) -> int:
+        """Changed genes other than the perturbed ones."""
+        own = {t.gene for t in self.transcripts}
+        return int((self.genes["changed"] & ~self.genes["gene"].isin(own)).sum())
+
+    @property
+    def has_too_few_cells(self) -> bool:
+        """Whether no verdict can be given."""
+        return self.n_target < TOO_FEW_CELLS
+
+    @property
+    def has_few_cells(self) -> bool:
+        """Whether the effect is uncertain for want of cells."""
+        return self.n_target < FEW_CELLS
+
+    @cached_property
+    def detectable(self) -> float:
+        """Smallest fold change that these cells could show in a gene of median expression."""
+        return detectable_fold(self.study.genes, self.n_target, self.n_control, self.fdr)
+
+    @property
+    def stratum_word(self) -> str:
+        """The stratum column as a word; empty where there is none."""
+        column = self.study.roles.stratum_col
+        return text.column_word(column) if column and self.study.has_strata else ""
+
+    @property
+    def is_confounded(self) -> bool:
+        """Whether the target's cells and the controls differ in their strata."""
+        return self.study.has_strata and bool(self.row.get("stratum_warning", False))
+
+    @cached_property
+    def guides(self) -> pd.DataFrame:
+        """One row a guide of this target."""
+        guides = self.study.guides
+        return guides[guides["target"] == self.target].reset_index(drop=True)
+
+    @cached_property
+    def failed_guides(self) -> list[str]:
+        """Guides whose transcript interval includes or lies above 100 % although another guide's lies below."""
+        if self.transcript.outcome is not Outcome.FALLS or len(self.guides) < 2:
+            return []
+        told = self.guides[(self.guides["n_cells"] >= TOO_FEW_CELLS) & self.guides["high"].notna()]
+        failed = told[told["high"] >= 1]
+        return [str(g) for g in failed["guide"]] if len(failed) < len(told) else []
+
+    @cached_property
+    def dominance(self) -> Dominance | None:
+        """The gene that holds most control counts; None where no counts are known."""
+        for kind in ("counts", "normalized"):
+            control = self.genes[f"ctrl_mean_{kind}"].to_numpy(dtype=float)
+            if np.isfinite(control).any() and np.nansum(control) > 0:
+                at = int(np.nanargmax(control))
+                row = self.genes.iloc[at]
+                left = float(row[f"pert_mean_{kind}"]) / control[at]
+                return Dominance(
+                    str(row["gene"]), float(control[at] / np.nansum(control)), left, bool(row["fdr"] < self.fdr)
+                )
+        return None
+
+    @cached_property
+    def falls_as_far(self) -> list[tuple[str, float]]:
+        """Other genes of which as little is left, with the fraction left, lowest first."""
+        names = _names(self.row.get("falls_as_far", ""))
+        limit = self.transcript.left if self.transcript.outcome is Outcome.FALLS else 0.0
+        found = [(name, self.fraction_left(name)) for name in names]
+        return sorted(((n, f) for n, f in found if not f > max(0.2, limit)), key=lambda pair: pair[1])
+
+    @cached_property
+    def neighbours(self) -> list[str]:
+        """Genes next door on the chromosome that fall too."""
+        return _names(self.row.get("neighbours", ""))
+
+    def fraction_left(self, gene: str) -> float:
+        """Mean normalized count of a gene, target over control."""
+        if gene not in self.genes.index:
+            return math.nan
+        row = self.genes.loc[gene]
+        control = float(row["ctrl_mean_normalized"])
+        return float(row["pert_mean_normalized"]) / control if control > 0 else math.nan
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What control sets of about this size give."""
+        return calibration(self.study.control_sets, self.n_target)
+
+    @property
+    def significant_here(self) -> int:
+        """Genes at FDR < 0.05 by the study's own test, the number that control sets are compared with."""
+        column = "n_significant_stratified" if self.stratified else "n_significant"
+        return _whole(self.row.get(column, self.row["n_significant"]))
+
+    @property
+    def controls_give_as_many(self) -> bool:
+        """Whether some random set of control cells calls as many genes as this target."""
+        found = self.calibration
+        return found.n_sets > 0 and 0 < self.significant_here <= found.maximum
+
+
+def gather(study: Any, target: str, fdr: float, fold: float, stratified: bool | None) -> Facts:
+    """All that the page about one target needs from a study.
+
+    Raises
+    ------
+    OptionError
+        If a threshold makes no sense or the stratified effect is asked of a study without strata.
+    UnknownTargetError
+        If the study does not perturb the target.
+    """
+    if not 0 < fdr <= 1:
+        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
+    if not (math.isfinite(fold) and fold >= 1):
+        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
+    if stratified and not study.has_strata:
+        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
+    stratified = bool(study.stratified_default) if stratified is None else stratified
+    effects = study.effects(target)
+    genes = gene_table(effects, study.genes, fdr, fold, stratified)
+    row = study.pooled if target == ALL_PERTURBED else study.targets.loc[target]
+    parts = () if target == ALL_PERTURBED else split_combination(target, bool(row["own_gene"]))
+    return Facts(
+        study=study,
+        target=target,
+        modality=Modality(study.modality),
+        fdr=fdr,
+        fold=fold,
+        stratified=stratified,
+        row=row,
+        genes=genes,
+        parts=parts,
+        transcripts=_transcripts(target, row, genes, parts, fdr),
+    )
+
+
+def _transcripts(
+    target: str, row: pd.Series, genes: pd.DataFrame, parts: tuple[str, ...], fdr: float
+) -> tuple[Transcript, ...]:
+    if len(parts) == 1:
+        return (own_transcript(target, row),)
+    return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
+
+
+def gene_table(
+    effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: float, stratified: bool
+) -> pd.DataFrame:
+    """A target's effects with direction, interval and variability, the largest |delta| first.
+
+    Parameters
+    ----------
+    effects
+        One row a gene, as ``Study.effects`` gives them.
+    genes
+        The study's gene table.
+    fdr, fold
+        A gene has changed at an FDR below ``fdr`` and a mean normalized count at least ``fold`` times higher or
+        lower, the pseudocount of ``log2_fold_change`` included.
+    stratified
+        Take the test's columns from their ``_stratified`` twins.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index and column ``gene``: symbol; the columns of ``effects``; ``role`` (``down``, ``up``, ``neutral``),
+        ``changed``, ``delta_low`` and ``delta_high`` (95 % interval), ``highly_variable``.
+    """
+    table = effects.copy()
+    if stratified:
+        for column in TEST_COLUMNS:
+            table[column] = effects[f"{column}_stratified"]
+    changed = (table["fdr"] < fdr) & (table["log2_fold_change"].abs() >= math.log2(fold) - 1e-12)
+    role = np.where(~changed, "neutral", np.where(table["delta"] < 0, "down", "up"))
+    variable = genes["highly_variable"].reindex(table.index)
+    table = table.assign(
+        role=role,
+        changed=changed,
+        delta_low=table["delta"] - 1.96 * table["delta_se"],
+        delta_high=table["delta"] + 1.96 * table["delta_se"],
+        highly_variable=variable.eq(True),
+    )
+    table.insert(0, "gene", table.index.astype(str))
+    order = np.argsort(-table["delta"].abs().fillna(-1.0).to_numpy(), kind="stable")
+    return table.iloc[order].rename_axis(None)
+
+
+def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
+    """What the control sets nearest in size, and the worst control guide, give.
+
+    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count.
+    """
+    found: dict[str, Any] = {}
+    random = control_sets[control_sets["kind"] == "random"]
+    if len(random) and n_cells > 0:
+        distance = np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / n_cells))
+        size = float(random["n_cells"].iloc[int(distance.argmin())])
+        near = random[np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / size)) <= math.log(1.1)]
+        calls = near["n_significant"]
+        found |= {"n_sets": len(near), "set_size": int(size), "median": float(calls.median()), "maximum": int(calls.max())}
+    guides = control_sets[control_sets["kind"] == "guide"]
+    if len(guides):
+        worst = guides.iloc[int(guides["n_significant"].to_numpy().argmax())]
+        found |= {
+            "n_guides": len(guides),
+            "worst_guide": str(worst["name"]),
+            "worst_cells": int(worst["n_cells"]),
+            "worst": int(worst["n_significant"]),
+        }
+    return Calibration(**found)
+
+
+def strength_counts(study: Any, stratified: bool) -> pd.Series:
+    """Genes at FDR < 0.05 of every target, by the test that is shown."""
+    targets = study.targets
+    if stratified and "n_significant_stratified" in targets:
+        return targets["n_significant_stratified"]
+    return targets["n_significant"]
+
+
+def _names(listed: object) -> list[str]:
+    if isinstance(listed, str):
+        return [name.strip() for name in listed.split(",") if name.strip()]
+    if isinstance(listed, list | tuple | np.ndarray):
+        return [str(name) for name in listed]
+    return []  # NaN
+
+
+def _whole(x: object) -> int:
+    return 0 if x is None or (isinstance(x, float) and not math.isfinite(x)) else int(x)  # type: ignore[call-overload]

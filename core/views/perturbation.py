@@ -1,0 +1,401 @@
+"""Perturbation: what perturbing one target did to its own transcript and to all other genes, and how far to trust it."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT, Values
+from core.views import text
+from core.views.checks import checks, tally, worst
+from core.views.facts import Facts, gather, strength_counts
+from core.views.headline import headline
+from core.views.parts import Check, Note, Vital
+from core.views.text import escape_markdown as name
+from core.views.transcript import Modality, Outcome, Transcript
+
+WITHHELD_BELOW = 50
+"""Below so many cells a target is not ranked against the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class PerturbationView:
+    """Everything the Perturbation page and its figures show of one target.
+
+    Strings are markdown with names escaped, but for ``target``, ``study_name`` (plain names) and ``methods`` (plain
+    text to copy).
+
+    Parameters
+    ----------
+    study_id, study_name, fingerprint, simulated
+        Of which study; whether a program made it.
+    crumb, target, title, headline
+        Where we are, the target's name as in the file, and what the page says first.
+    modality
+        ``knock-down``, ``knock-out``, ``activation`` or ``perturbation``.
+    n_target, n_control, n_batches
+        Cells on either side; batches with cells of the target.
+    fdr, fold
+        Thresholds of "changed".
+    stratified
+        Whether the test compares within the stratum.
+    vitals, checks, notes
+        Five numbers; six checks; at most two boxes.
+    genes
+        One row a gene, largest |delta| first: see :func:`core.views.facts.gene_table`.
+    guides
+        One row a guide: guide, n_cells, percent_left, low, high (fractions of one), r_with_rest.
+    own_genes
+        Symbols of the perturbed genes that are measured.
+    scale_name, test_name, methods, calibration
+        What delta is measured on, the test, the sentence for a paper, what control cells give.
+    n_significant, n_changed, n_up, n_down
+        Genes at FDR below the threshold; those that also change enough; their directions.
+    """
+
+    study_id: str
+    study_name: str
+    fingerprint: str
+    simulated: bool
+    crumb: str
+    target: str
+    title: str
+    modality: str
+    n_target: int
+    n_control: int
+    n_batches: int
+    fdr: float
+    fold: float
+    stratified: bool
+    headline: str
+    vitals: tuple[Vital, ...]
+    checks: tuple[Check, ...]
+    notes: tuple[Note, ...]
+    genes: pd.DataFrame
+    guides: pd.DataFrame
+    own_genes: tuple[str, ...]
+    scale_name: str
+    test_name: str
+    methods: str
+    calibration: str
+    n_significant: int
+    n_changed: int
+    n_up: int
+    n_down: int
+
+    def top(self, n: int = 50, by: Literal["delta", "log2_fold_change", "fdr"] = "delta") -> pd.DataFrame:
+        """The n largest changes, both directions mixed, largest first."""
+        if by == "fdr":
+            order = self.genes.sort_values("log10_p", kind="stable")  # p underflows where many genes tie at 0
+            return order.head(n)
+        return self.genes.sort_values(by, key=abs, ascending=False, kind="stable", na_position="last").head(n)
+
+
+def perturbation_view(
+    study: Any,
+    target: str,
+    *,
+    fdr: float = FDR_THRESHOLD,
+    fold: float = FOLD_THRESHOLD,
+    stratified: bool | None = None,
+) -> PerturbationView:
+    """What perturbing a target did, in tables and sentences.
+
+    Parameters
+    ----------
+    study
+        An opened study.
+    target
+        One of its targets, or :data:`core.schema.ALL_PERTURBED`.
+    fdr, fold
+        A gene has changed at an FDR below ``fdr`` and at least ``fold``-fold.
+    stratified
+        Compare within the stratum; None means as the study does by default (where targets and strata are confounded).
+
+    Returns
+    -------
+    PerturbationView
+        Tables and sentences, nothing drawn.
+
+    Raises
+    ------
+    OptionError
+        If a threshold makes no sense or there is no stratum.
+    UnknownTargetError
+        If the study does not perturb the target.
+    """
+    facts = gather(study, target, fdr, fold, stratified)
+    found = checks(facts)
+    return PerturbationView(
+        study_id=study.id,
+        study_name=text.plain(study.name),
+        fingerprint=study.fingerprint,
+        simulated=bool(study.simulated),
+        crumb=crumb(facts),
+        target=target,
+        title=name(target, 60),
+        modality=facts.modality.value,
+        n_target=facts.n_target,
+        n_control=facts.n_control,
+        n_batches=facts.n_batches,
+        fdr=fdr,
+        fold=fold,
+        stratified=facts.stratified,
+        headline=headline(facts),
+        vitals=vitals(facts, found),
+        checks=found,
+        notes=notes(facts),
+        genes=facts.genes,
+        guides=facts.guides,
+        own_genes=tuple(t.gene for t in facts.transcripts if t.gene in facts.genes.index),
+        scale_name="log-normalized",
+        test_name=test_name(facts),
+        methods=methods(facts),
+        calibration=calibration_sentence(facts),
+        n_significant=facts.n_significant,
+        n_changed=facts.n_changed,
+        n_up=facts.n_up,
+        n_down=facts.n_down,
+    )
+
+
+def crumb(facts: Facts) -> str:
+    """Study, what was done, observed; what else changes how every number is read."""
+    within = [f"within {name(facts.stratum_word)}"] if facts.stratified else []
+    simulated = ["simulated"] if facts.study.simulated else []
+    return " · ".join([name(facts.study.name), facts.modality.value, "observed", *simulated, *within])
+
+
+# ------------------------------------------------------------------------------------------------------ vitals
+
+
+def vitals(facts: Facts, found: tuple[Check, ...]) -> tuple[Vital, ...]:
+    """Did it work, on how many cells, what moved, how strong is that, can I trust it."""
+    return (_transcript_vital(facts), _cells(facts), _genes_changed(facts), _strength(facts), _trust(facts, found))
+
+
+def _transcript_vital(facts: Facts) -> Vital:
+    own = facts.transcript
+    help_text = (
+        "What is left of the target's own transcript: mean normalized count in its cells over that in controls; "
+        "the interval by the delta method, the test a two-sided Mann-Whitney U."
+    )
+    label = "Transcript" if facts.modality is Modality.ACTIVATION else "Transcript left"
+    value = _transcript_value(own, facts)
+    return Vital(label, value, _transcript_context(own, facts), help_text, own.outcome is Outcome.UNCHANGED)
+
+
+def _transcript_value(own: Transcript, facts: Facts) -> str:
+    if not own.is_measured:
+        return text.NOTHING
+    if not math.isfinite(own.left):
+        return f">{text.fold(own.least_fold).lstrip('>')}" if own.least_fold < 1000 else ">999-fold"
+    if facts.modality is Modality.ACTIVATION and own.left >= 1:
+        return text.fold(own.left)
+    shown = text.percent(own.left)
+    return shown if len(shown) <= 9 else text.fold(own.left)
+
+
+def _transcript_context(own: Transcript, facts: Facts) -> str:
+    if facts.is_combination:
+        return _parts_context(facts)
+    match own.outcome:
+        case Outcome.NOT_MEASURED:
+            return "not among the measured genes"
+        case Outcome.HARDLY_EXPRESSED:
+            return f"not measurable: {text.counts(own.control_mean)} counts in controls"
+        case Outcome.TOO_FEW:
+            return f"{text.plural(facts.n_target, 'cell')} cannot show it"
+        case Outcome.SEVERAL:
+            return f"{text.plural(facts.n_targets, 'target')} mixed"
+    return f"{text.counts(own.control_mean)} → {text.counts(own.target_mean)} counts"
+
+
+def _parts_context(facts: Facts) -> str:
+    measured = [t for t in facts.transcripts if t.is_measured]
+    if not measured:
+        return "neither is measurable" if len(facts.parts) == 2 else "none is measurable"
+    rest = [t for t in facts.transcripts if t is not measured[0]]
+    return f"of {name(measured[0].gene, 16)}; {text.enumerate_words([_part_context(t) for t in rest])}"
+
+
+def _part_context(t: Transcript) -> str:
+    if not t.is_measured:
+        return f"{name(t.gene, 16)} not measurable"
+    return f"{name(t.gene, 16)} {text.percent(t.left) if t.left < 1 else text.fold(t.least_fold)}"
+
+
+def _cells(facts: Facts) -> Vital:
+    batches = f", {text.plural(facts.n_batches, 'batch', 'batches')}" if facts.n_batches else ""
+    seen = text.fold(facts.detectable) if math.isfinite(facts.detectable) else "no change"
+    help_text = (
+        f"Cells with a guide against the target. The smallest change they could show in a gene of median expression "
+        f"is {seen}, four times out of five; from the spread between cells and a Bonferroni-corrected threshold."
+    )
+    context = f"{text.plural(facts.n_control, 'control')}{batches}"
+    return Vital("Cells", text.short_number(facts.n_target), context, help_text, facts.has_few_cells)
+
+
+def _genes_changed(facts: Facts) -> Vital:
+    least = f"at least {text.threshold(facts.fold)}-fold"
+    help_text = (
+        f"Genes at FDR < {text.threshold(facts.fdr)} that change {least}: {text.number(facts.n_changed)} of the "
+        f"{text.plural(facts.n_significant, 'gene')} that pass the FDR. The fold change compares mean normalized counts "
+        f"after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large."
+    )
+    context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
+    return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text)
+
+
+def _strength(facts: Facts) -> Vital:
+    within = f" within {name(facts.stratum_word)}" if facts.stratified else ""
+    help_text = (
+        f"Place among the study's targets by genes at FDR < 0.05{within}. Strong is more than 100 genes, subtle 10 to 100, "
+        "negligible fewer than 10."
+    )
+    if facts.is_pooled:
+        return Vital("Strength", text.NOTHING, "targets mixed, not ranked", help_text)
+    if facts.n_target < WITHHELD_BELOW:
+        return Vital("Strength", text.NOTHING, "too few cells to rank", help_text, warn=True)
+    counts = strength_counts(facts.study, facts.stratified)
+    place = 1 + int((counts > counts[facts.target]).sum())
+    strength = strength_class(int(counts[facts.target]))
+    return Vital("Strength", text.ordinal(place), f"of {text.plural(facts.n_targets, 'target')}: {strength}", help_text)
+
+
+def strength_class(n_significant: int) -> str:
+    """The class of an effect by its genes at FDR < 0.05, with the cuts of the Virtual Cell Challenge.
+
+    Examples
+    --------
+    >>> [strength_class(n) for n in (0, 9, 10, 100, 101)]
+    ['negligible', 'negligible', 'subtle', 'subtle', 'strong']
+    """
+    return "strong" if n_significant > 100 else "subtle" if n_significant >= 10 else "negligible"
+
+
+def _trust(facts: Facts, found: tuple[Check, ...]) -> Vital:
+    passed, told = tally(found)
+    failed = worst(found)
+    help_text = "How many of the checks below passed, of those that this study can tell."
+    context = failed.short or failed.sentence if failed else _untold(found)
+    return Vital("Can I trust it?", f"{passed} of {told}", context, help_text, failed is not None)
+
+
+def _untold(found: tuple[Check, ...]) -> str:
+    untold = sum(c.passed is None for c in found)
+    return f"{text.plural(untold, 'check')} cannot be told" if untold else "all checks passed"
+
+
+# ------------------------------------------------------------------------------------------- notes and methods
+
+
+def notes(facts: Facts) -> tuple[Note, ...]:
+    """At most two boxes, warnings first."""
+    found = [_few_cells_note(facts), _strata_note(facts), _nothing_note(facts)]
+    return tuple(note for note in found if note)[:2]
+
+
+def _few_cells_note(facts: Facts) -> Note | None:
+    if facts.n_target >= WITHHELD_BELOW:
+        return None
+    missed = (
+        f"an effect of less than {text.fold(facts.detectable)} is usually missed"
+        if math.isfinite(facts.detectable)
+        else "no effect could be seen"
+    )
+    start = f"**{name(facts.target)} has {text.plural(facts.n_target, 'cell')}.**"
+    return Note("warning", f"{start} With so few, {missed}. Intervals are shown; no verdict is given.")
+
+
+def _strata_note(facts: Facts) -> Note | None:
+    if not facts.is_confounded:
+        return None
+    word, who = name(facts.stratum_word), name(facts.target)
+    p = float(facts.row.get("stratum_p", math.nan))
+    known = f" ({text.p_phrase(p)})" if math.isfinite(p) else ""
+    start = f"**Cells of {who} and controls differ in {word}**{known}."
+    if facts.stratified:
+        return Note("info", f"{start} So genes are tested within {word}; the deltas drawn are pooled.")
+    return Note("warning", f"{start} What differs between {word} groups looks like an effect here; test within {word}.")
+
+
+def _nothing_note(facts: Facts) -> Note | None:
+    if facts.n_significant or facts.has_too_few_cells:
+        return None
+    start = f"**No gene changes at FDR < {text.threshold(facts.fdr)}.**"
+    seen = (
+        f"A gene of median expression would be seen from {text.fold(facts.detectable)} on."
+        if math.isfinite(facts.detectable)
+        else "No change could have been seen."
+    )
+    return Note("info", f"{start} {seen}")
+
+
+def test_name(facts: Facts) -> str:
+    """The test in words."""
+    within = f" within {text.plain(facts.stratum_word)} (van Elteren)" if facts.stratified else ""
+    return f"two-sided Mann-Whitney U{within}"
+
+
+def methods(facts: Facts) -> str:
+    """The sentence for a paper: cells, scale, test, correction, threshold, version. Plain text."""
+    labels = text.enumerate_words([text.plain(label) for label in facts.study.roles.control], at_most=3)
+    who = f"{text.plain(facts.target, 60)}: {text.plural(facts.n_target, 'cell')}"
+    against = f"against {text.number(facts.n_control)} {labels} controls"
+    test = f"{test_name(facts)}, Benjamini-Hochberg over {text.plural(facts.n_genes, 'gene')}"
+    changed = (
+        f"changed: FDR < {text.threshold(facts.fdr)} and at least {text.threshold(facts.fold)}-fold in mean normalized "
+        f"counts (pseudocount {PSEUDOCOUNT})"
+    )
+    simulated = "Simulated data. " if facts.study.simulated else ""
+    return f"{simulated}{who} {against}; {scale_sentence(facts.study)}; {test}; {changed} (Perturbscope {text.version()})."
+
+
+# pytest collects functions called test_*; this one is not a test
+test_name.__test__ = False  # type: ignore[attr-defined]
+
+
+def scale_sentence(study: Any) -> str:
+    """How values became log-normalized, in words."""
+    roles = study.roles
+    if roles.values == Values.LOG_NORMALIZED:
+        return "values log-normalized as in the file"
+    recipe = roles.size_factors
+    if recipe == "no-dominant":
+        library = "the median library size without genes that hold over 5 % of all counts"
+    elif recipe.startswith("obs:"):
+        library = f"the median of the library sizes in obs[{text.plain(recipe[4:])!r}]"
+    else:
+        library = "the median library size"
+    return f"counts normalized to {library}, log1p"
+
+
+def calibration_sentence(facts: Facts) -> str:
+    """How many genes control cells give against other control cells, beside what the target gives."""
+    found = facts.calibration
+    if not found.n_sets and not found.n_guides:
+        return "No control set could be drawn, so it is not known how many genes chance gives here."
+    here = f"At FDR < 0.05 this target calls {text.plural(facts.significant_here, 'gene')}"
+    return " ".join([f"{here}.", *_random_sets(found), *_control_guides(found, facts.n_genes)])
+
+
+def _random_sets(found: Any) -> list[str]:
+    if not found.n_sets:
+        return []
+    median = text.number(found.median) if found.median == round(found.median) else f"{found.median:.1f}"
+    sets = f"{text.plural(found.n_sets, 'random set')} of {text.plural(found.set_size, 'control cell')}"
+    verb = "calls" if found.n_sets == 1 else "call"
+    return [f"{text.capitalized(sets)} {verb} {median} (median) and at most {text.number(found.maximum)}."]
+
+
+def _control_guides(found: Any, n_genes: int) -> list[str]:
+    if not found.n_guides:
+        return []
+    guides = text.plural(found.n_guides, "control guide")
+    if found.worst == 0:
+        return [f"None of {guides} calls a gene."]
+    which = f"{name(found.worst_guide)}, {text.plural(found.worst_cells, 'cell')}"
+    start = "The one control guide" if found.n_guides == 1 else f"One of {guides}"
+    return [f"{start} calls {text.number(found.worst)} of {text.plural(n_genes, 'gene')} ({which})."]

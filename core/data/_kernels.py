@@ -1,7 +1,11 @@
 """Compiled loops under the reading of matrices; callers guarantee shapes and dtypes."""
 
+from typing import Any
+
 import numba as nb
 import numpy as np
+
+Array = np.ndarray[Any, Any]
 
 ASCENDING, UNORDERED, OUTSIDE = 0, 1, 2
 """What :func:`row_order` found: rows in order; rows out of order or with repeats; an index outside the matrix."""
@@ -10,7 +14,7 @@ _compiled = nb.njit(nogil=True, cache=True, boundscheck=False)
 
 
 @_compiled
-def unshuffle2(raw, out):
+def unshuffle2(raw: Array, out: Array) -> None:
     """Undo HDF5's byte shuffle of 2-byte items: ``raw`` is uint8[2n], ``out`` uint16[n]."""
     n = out.size
     for i in range(n):
@@ -18,7 +22,7 @@ def unshuffle2(raw, out):
 
 
 @_compiled
-def unshuffle4(raw, out):
+def unshuffle4(raw: Array, out: Array) -> None:
     """Undo HDF5's byte shuffle of 4-byte items: ``raw`` is uint8[4n], ``out`` uint32[n]."""
     n = out.size
     for i in range(n):
@@ -28,7 +32,7 @@ def unshuffle4(raw, out):
 
 
 @_compiled
-def unshuffle8(raw, out):
+def unshuffle8(raw: Array, out: Array) -> None:
     """Undo HDF5's byte shuffle of 8-byte items: ``raw`` is uint8[8n], ``out`` uint64[n]."""
     n = out.size
     for i in range(n):
@@ -39,41 +43,48 @@ def unshuffle8(raw, out):
 
 
 @_compiled
-def lzf_decompress(raw, out):
+def lzf_decompress(raw: Array, out: Array) -> int:
     """Undo LZF (h5py's own filter); returns the bytes written, or -1 when the stream is damaged."""
-    at, done = 0, 0
-    while at < raw.size:
+    at = done = 0
+    end, room = raw.size, out.size
+    while at < end:
         control = np.int64(raw[at])
         at += 1
         if control < 32:  # a run of control + 1 literal bytes
             length = control + 1
-            if at + length > raw.size or done + length > out.size:
+            if at + length > end or done + length > room:
                 return -1
             for i in range(length):
                 out[done + i] = raw[at + i]
             at += length
-        else:  # a copy of what was written before
-            length = (control >> 5) + 2
-            if length == 9:
-                if at >= raw.size:
-                    return -1
-                length += np.int64(raw[at])
-                at += 1
-            if at >= raw.size:
+            done += length
+            continue
+        length = (control >> 5) + 2  # a copy of what was written before
+        if length == 9:
+            if at >= end:
                 return -1
-            source = done - (((control & 31) << 8) | np.int64(raw[at])) - 1
+            length += np.int64(raw[at])
             at += 1
-            if source < 0 or done + length > out.size:
-                return -1
-            for i in range(length):  # byte by byte: the copy may overlap itself
-                out[done + i] = out[source + i]
+        if at >= end:
+            return -1
+        back = ((control & 31) << 8 | np.int64(raw[at])) + 1
+        at += 1
+        if back > done or done + length > room:
+            return -1
+        if back == 1:  # one byte repeated: most of shuffled counts
+            value = out[done - 1]
+            for i in range(length):
+                out[done + i] = value
+        else:  # byte by byte: the copy may overlap itself
+            for i in range(length):
+                out[done + i] = out[done - back + i]
         done += length
     return done
 
 
 @_compiled
-def row_order(indptr, indices, n_columns):
-    """Whether every row's indices ascend within ``range(n_columns)``: ASCENDING, UNORDERED or OUTSIDE."""
+def row_order(indptr: Array, indices: Array, n_columns: int) -> int:
+    """Say whether every row's indices ascend within ``range(n_columns)``: ASCENDING, UNORDERED or OUTSIDE."""
     found = 0
     for r in range(indptr.size - 1):
         row = indices[indptr[r] : indptr[r + 1]]
@@ -92,7 +103,7 @@ def row_order(indptr, indices, n_columns):
 
 
 @_compiled
-def sum_repeats(indptr, indices, data, n_columns):
+def sum_repeats(indptr: Array, indices: Array, data: Array, n_columns: int) -> Array:
     """Add up values that a row stores twice for one column, in place; returns the new indptr.
 
     The order of a row's indices stays that of their first appearance.
@@ -115,7 +126,7 @@ def sum_repeats(indptr, indices, data, n_columns):
 
 
 @_compiled
-def count_nonzero_rows(dense, indptr):
+def count_nonzero_rows(dense: Array, indptr: Array) -> None:
     """Fill ``indptr`` (rows + 1, starts at 0) with the running number of non-zeros."""
     for row in range(dense.shape[0]):
         n = 0
@@ -125,7 +136,7 @@ def count_nonzero_rows(dense, indptr):
 
 
 @_compiled
-def take_nonzero_rows(dense, indptr, indices, data):
+def take_nonzero_rows(dense: Array, indptr: Array, indices: Array, data: Array) -> None:
     """Copy the non-zeros of ``dense`` and their columns to where ``indptr`` says."""
     for row in range(dense.shape[0]):
         at = indptr[row]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.gene_names import ensembl_id, gene_index, is_gene_name, is_gene_symbol, symbol_of_id
-from core.data.labels import MULTIPLET, Labels, closest, left_out_reason, most_frequent, read_labels, short
+from core.data.labels import MULTIPLET, Labels, closest, counted, left_out_reason, most_frequent, read_labels, short
 from core.errors import RolesError
 from core.schema import CONTROL, LEFT_OUT, Roles
 
@@ -22,7 +22,7 @@ GUIDE_SHARE = 0.6
 _COMBINATION = re.compile(r"(?<!_)\+(?!_)")  # but AAAS_+_53715438 is a guide on the plus strand
 
 # STAT1g2, STAT1_g2, STAT1-sg1, STAT1_1, STAT1.guide2, sgSTAT1-2, p_sgSTAT1_2, CHMP3_P1P2_A, SPI1_pDS034,
-# AAAS_+_53715438.23-P1P2, STAT1_A. A dash or a dot with letters or with digits alone after a dot stays: HLA-A, AC099489.1.
+# AAAS_+_53715438.23-P1P2, STAT1_A. Letters after a dash, and digits alone after a dot, stay: HLA-A, AC099489.1.
 _GUIDE = re.compile(
     r"(?:p_)?(?:sgRNA[-_ ]|gRNA[-_ ]|sg(?=[A-Z]))?(?P<stem>.*?[A-Za-z0-9)])"
     r"(?:g\d+"
@@ -241,8 +241,8 @@ class _TargetReading:
         if self._pairs_of_targets:
             n_cells = sum(n for label, n in self._pairs_of_targets)
             self.notes.append(
-                f"{n_cells:,} cells carry guides against different genes ({short(self._pairs_of_targets[0][0])}); they "
-                "are left out as multiplets."
+                f"{counted(n_cells, 'cell')} with guides against different genes, such as "
+                f"{short(self._pairs_of_targets[0][0])}, left out as multiplets."
             )
 
     def _meaning(self, label: str, n_cells: int) -> str | int:
@@ -299,8 +299,8 @@ class _TargetReading:
         if chosen:
             other, kept = next(iter(chosen.items()))
             self.notes.append(
-                f"{len(chosen):,} {'combination is' if len(chosen) == 1 else 'combinations are'} named in two orders; "
-                f"each is one target, under the name that more cells carry ({short(other)} is read as {short(kept)})."
+                f"{counted(len(chosen), 'combination')} named in two orders: each is one target, under the name that "
+                f"more cells carry ({short(other)} is read as {short(kept)})."
             )
             self.target_of_label = [chosen.get(t, t) if isinstance(t, str) else t for t in self.target_of_label]
 
@@ -312,7 +312,7 @@ def _check_groups(target: np.ndarray, labels: Labels, roles: Roles) -> None:
         wanted = ", ".join(repr(short(label)) for label in roles.control) or "(none given)"
         hint = closest(roles.control[0], labels.names, suggest=False) if roles.control else ""
         raise RolesError(
-            f"No cell is control: {column} never says {wanted}. {hint}{' ' if hint else ''}Its most frequent labels "
+            f"No cell is control: {column} never says {wanted}. {hint}Its most frequent labels "
             f"are {most_frequent(labels)}. Pass --control with the label of the control cells."
         )
     if not (target >= 0).any():
@@ -368,5 +368,5 @@ def _empty_notes(
     for role, column, (names, codes) in (("batch", roles.batch_col, batches), ("stratum", roles.stratum_col, strata)):
         if NOT_NAMED in names:
             n_empty = int((codes == names.index(NOT_NAMED)).sum())
-            notes.append(f"{n_empty:,} cells name no {role} in obs[{column!r}]; they are the {role} {NOT_NAMED!r}.")
+            notes.append(f"{counted(n_empty, 'cell')} without a {role} in obs[{column!r}]: the {role} {NOT_NAMED!r}.")
     return notes

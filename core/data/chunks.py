@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import h5py
 import numpy as np
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 from numcodecs import blosc, zstd
 
 from core.data import _kernels
@@ -79,7 +80,7 @@ class GeneChunk:
 
 
 def cell_chunks(source: "Source", matrix: "Matrix", rows: int = 1024, threads: int = 2) -> Iterator[CellChunk]:
-    """The cells of a CSR or dense matrix in file order, ``rows`` at a time; the last chunk may be shorter.
+    """Cells of a CSR or dense matrix in file order, ``rows`` at a time; the last chunk may be shorter.
 
     Reading runs ahead in threads, which end with the iterator.
 
@@ -113,7 +114,7 @@ def cell_chunks(source: "Source", matrix: "Matrix", rows: int = 1024, threads: i
 
 
 def gene_chunks(source: "Source", matrix: "Matrix", genes: int = 32, threads: int = 2) -> Iterator[GeneChunk]:
-    """The genes of a CSC matrix in file order, ``genes`` at a time; the last chunk may be shorter.
+    """Genes of a CSC matrix in file order, ``genes`` at a time; the last chunk may be shorter.
 
     Parameters and errors are those of :func:`cell_chunks`.
     """
@@ -150,7 +151,7 @@ def _ahead(read: Callable[[int, int], T], blocks: Sequence[tuple[int, int]]) -> 
 def _compressed_reader(
     source: "Source", matrix: "Matrix", n_major: int, n_minor: int, pool: ThreadPoolExecutor
 ) -> Callable[[int, int], tuple[Array, Array, Array]]:
-    """A function that reads rows of a CSR (columns of a CSC) matrix: indptr from 0, indices int32, data."""
+    """Reader of rows of a CSR (columns of a CSC) matrix: indptr from 0, indices int32, data."""
     data, indices = source.stored(matrix, "data", pool), source.stored(matrix, "indices", pool)
     if indices.dtype.kind not in "iu":
         raise UnreadableFileError(
@@ -168,7 +169,7 @@ def _compressed_reader(
 
 
 def _row_bounds(source: "Source", matrix: "Matrix", n_major: int, n_stored: int) -> Array:
-    """The matrix's indptr as int64, checked."""
+    """Row pointers of the matrix as int64, checked."""
     stored = source.stored(matrix, "indptr")
     indptr = stored.read(0, stored.shape[0]).astype(np.int64)
     if indptr.size != n_major + 1 or indptr[0] != 0 or indptr[-1] > n_stored or (np.diff(indptr) < 0).any():
@@ -182,7 +183,7 @@ def _row_bounds(source: "Source", matrix: "Matrix", n_major: int, n_stored: int)
 def _checked_rows(
     source: "Source", matrix: "Matrix", n_minor: int, indptr: Array, indices: Array, data: Array
 ) -> tuple[Array, Array, Array]:
-    """The rows with indices proven to lie in the matrix, narrowed to int32, and repeated entries added up."""
+    """Rows with indices proven to lie in the matrix, narrowed to int32, and repeated entries added up."""
     order = _kernels.row_order(indptr, indices, n_minor)
     if order == _kernels.OUTSIDE:
         raise UnreadableFileError(
@@ -199,7 +200,7 @@ def _checked_rows(
 
 
 def _computable(data: Array) -> Array:
-    """The values in a type that compiled loops know: float16 and bool widened, neither loses anything."""
+    """Values in a type that compiled loops know: float16 and bool widened, neither loses anything."""
     kind, size = data.dtype.kind, data.dtype.itemsize
     if kind == "b":
         return data.view(np.uint8)
@@ -211,10 +212,9 @@ def _computable(data: Array) -> Array:
 def _dense_reader(
     source: "Source", matrix: "Matrix", rows: int, pool: ThreadPoolExecutor
 ) -> Callable[[int, int], CellChunk]:
-    """A function that reads rows of a dense matrix as CSR."""
-    stored = source.stored(matrix, "", pool)
-    if stored.chunk_rows > rows:
-        stored = _Slabs(stored, rows)
+    """Reader of rows of a dense matrix as CSR."""
+    array = source.stored(matrix, "", pool)
+    stored = _Slabs(array, rows) if array.chunk_rows > rows else array
 
     def read(start: int, stop: int) -> CellChunk:
         dense = _computable(stored.read(start, stop))
@@ -234,7 +234,6 @@ class _Slabs:
         self._stored, self._first, self._slab = stored, 0, np.empty((0, *stored.shape[1:]), stored.dtype)
         row_bytes = stored.dtype.itemsize * max(1, stored.shape[1])
         self._height = min(stored.chunk_rows, max(rows, SLAB_BYTES // row_bytes))
-        self.chunk_rows = self._height
 
     def read(self, start: int, stop: int) -> Array:
         """Rows ``start`` to ``stop``."""
@@ -274,7 +273,7 @@ class StoredArray(Protocol):
 
 
 def stored_hdf5(dataset: h5py.Dataset, descriptor: int, pool: ThreadPoolExecutor | None = None) -> StoredArray:
-    """The fastest reader that knows how this dataset is stored."""
+    """Fastest reader that knows how this dataset is stored."""
     simple = dataset.dtype.isnative and dataset.dtype.kind in "iuf" and dataset.dtype.itemsize in (1, 2, 4, 8)
     if dataset.file.userblock_size or not simple or len(dataset.shape) > 2:
         return PlainHDF5(dataset)  # offsets or bytes would need translation
@@ -308,7 +307,7 @@ class _RangeSampling:
 
 
 def spread(total: int, size: int, n: int) -> list[int]:
-    """Starts of ``n`` pieces of ``size`` spread evenly over ``total``; all pieces when they are fewer."""
+    """Where ``n`` pieces of ``size`` start that lie evenly over ``total``; all pieces when they are fewer."""
     pieces = -(-total // size)
     if pieces <= n:
         return [piece * size for piece in range(pieces)]
@@ -405,7 +404,7 @@ class ChunkedHDF5:
             yield _thinned(self._chunk(number)[tuple(slice(min(size, end - at)) for at, size, end in inside)])
 
     def stored_sample(self, n: int) -> Iterator[bytes]:
-        """Stored bytes of ``n`` chunks spread over the dataset, of more where they are small; of a large one its ends."""
+        """Bytes on disk of ``n`` spread chunks; of more where they are small, of a large one its two ends."""
         size = self._items * self.dtype.itemsize
         for number in spread(len(self._place), 1, max(n, 2 * n * ENDS // size)):
             offset, size, _ = (int(value) for value in self._place[number])
@@ -494,7 +493,7 @@ class ChunkedHDF5:
             for left, undo in reversed(list(enumerate(decoders))):
                 into = np.empty_like(flat) if left else flat  # the last step writes where the values belong
                 values = undo(values, into, self.dtype.itemsize)
-        except (isal_zlib.error, RuntimeError, ValueError) as error:
+        except (IsalError, RuntimeError, ValueError) as error:  # type: ignore[misc]  # its stub lacks the base class
             raise _damaged(self._dataset) from error
         if values.size != flat.size:
             raise _damaged(self._dataset)
@@ -505,8 +504,15 @@ class ChunkedHDF5:
 def filters(dataset: h5py.Dataset) -> dict[int, str]:
     """HDF5's filters of a dataset in the order of writing: number and name."""
     properties = dataset.id.get_create_plist()
-    found = (properties.get_filter(i) for i in range(properties.get_nfilters()))
-    return {code: name.decode("ascii", "replace") or f"HDF5 filter {code}" for code, _, _, name in found}
+    found = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    return {
+        code: _FILTER_NAMES.get(code, f"filter {code} ({name.decode('ascii', 'replace')})") for code, *_, name in found
+    }
+
+
+_FILTER_NAMES = {1: "gzip", 4: "szip", 32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp"}
+_FILTER_NAMES |= {32015: "zstd", 32026: "blosc2"}
+"""Filters registered with the HDF Group, by number; each is what a user would search for."""
 
 
 def _inflate(raw: Array, into: Array, itemsize: int) -> Array:
@@ -595,7 +601,7 @@ class ZarrArray:
 
 def _read_into(out: Array, descriptor: int, offset: int, dataset: h5py.Dataset) -> None:
     """Fill ``out`` with the file's bytes from ``offset`` on."""
-    view = memoryview(out.reshape(-1).view(np.uint8))
+    view = out.reshape(-1).view(np.uint8).data
     while len(view):
         n = os.preadv(descriptor, [view], offset)
         if n <= 0:

@@ -10,23 +10,41 @@ from core.data.cells import MeasuredNames, combination, guide_pieces, obs_column
 from core.data.labels import Labels, control_certainty, left_out_reason, read_labels
 
 # The likeliest name first. Names are compared in lower case, with "_" for "-", "." and " ".
-TARGET_NAMES = ("target_gene", "gene_target", "perturbation", "perturbed_gene", "target", "gene", "perturbation_name",
-                "guide_target", "target_gene_name", "perturbation_target", "pert_gene", "knockdown", "knockout", "ko",
-                "gene_name", "gene_symbol", "perturbations", "pert", "pert_name", "gene_perturbed", "condition",
-                "grna_target", "sgrna_target", "assigned_gene", "crispr_target", "treatment", "drug", "compound",
-                "guide_identity", "feature_call", "guide_id", "guide", "sgrna", "grna", "guide_ids", "genotype")  # fmt: skip
-GUIDE_NAMES = ("guide_id", "guide", "sgrna", "grna", "guide_ids", "sgrna_id", "grna_id", "guide_identity", "sgid",
-               "sgid_ab", "guide_name", "sgrna_name", "grna_name", "guide_call", "guides", "sgrnas", "guide_identities",
-               "guide_rna", "protospacer", "assigned_guide", "guide_assignment", "sgrna_assignment", "feature_call")  # fmt: skip
-LOOSE_GUIDE_NAMES = ("perturbation", "gene_transcript", "perturbation_name", "condition_name", "condition", "crispr")
-BATCH_NAMES = ("batch_var", "batch", "gem_group", "gemgroup", "gem", "batch_id", "gem_batch", "lane", "channel",
-               "10x_lane", "sequencing_batch", "experiment_batch", "replicate", "rep", "plate", "library", "library_id",
-               "library_preparation", "pool", "run", "sample", "sample_id", "orig_ident", "experiment", "donor",
-               "donor_id", "dataset")  # fmt: skip
-CELL_TYPE_NAMES = ("cell_type", "celltype", "cell_line", "cellline", "cell_types", "cell_type_name", "cell_ontology_class",
-                   "cell_label", "annotation", "cell_annotation")  # fmt: skip
-CONDITION_NAMES = ("condition", "treatment", "stimulation", "stim", "stimulus", "stimulated", "state", "timepoint",
-                   "time_point", "time", "day", "context", "tissue", "tissue_type")  # fmt: skip
+TARGET_NAMES = tuple(
+    (
+        "target_gene gene_target perturbation perturbed_gene target gene perturbation_name guide_target "
+        "target_gene_name perturbation_target pert_gene knockdown knockout ko gene_name gene_symbol perturbations "
+        "pert pert_name gene_perturbed condition grna_target sgrna_target assigned_gene crispr_target treatment "
+        "drug compound guide_identity feature_call guide_id guide sgrna grna guide_ids genotype"
+    ).split()
+)
+GUIDE_NAMES = tuple(
+    (
+        "guide_id guide sgrna grna guide_ids sgrna_id grna_id guide_identity sgid sgid_ab guide_name sgrna_name "
+        "grna_name guide_call guides sgrnas guide_identities guide_rna protospacer assigned_guide guide_assignment "
+        "sgrna_assignment feature_call"
+    ).split()
+)
+LOOSE_GUIDE_NAMES = tuple("perturbation gene_transcript perturbation_name condition_name condition crispr".split())
+BATCH_NAMES = tuple(
+    (
+        "batch_var batch gem_group gemgroup gem batch_id gem_batch lane channel 10x_lane sequencing_batch "
+        "experiment_batch replicate rep plate library library_id library_preparation pool run sample sample_id "
+        "orig_ident experiment donor donor_id dataset"
+    ).split()
+)
+CELL_TYPE_NAMES = tuple(
+    (
+        "cell_type celltype cell_line cellline cell_types cell_type_name cell_ontology_class cell_label annotation "
+        "cell_annotation"
+    ).split()
+)
+CONDITION_NAMES = tuple(
+    (
+        "condition treatment stimulation stim stimulus stimulated state timepoint time_point time day context "
+        "tissue tissue_type"
+    ).split()
+)
 
 _SAMPLE = 400
 """Labels of a column that are compared with gene names."""
@@ -115,7 +133,7 @@ class TargetEvidence:
 
     @cached_property
     def gene_share(self) -> float:
-        """Share of the labels, controls apart, whose every part is a gene's name; guides of genes count a tenth less."""
+        """Share of the labels, controls apart, that are genes or combinations of genes; guides count a tenth less."""
         step = max(1, len(self.others) // _SAMPLE)
         some = self.others[::step]
         return sum(self._gene_likeness(label) for label in some) / len(some) if some else 0.0
@@ -131,6 +149,7 @@ class TargetEvidence:
 
     @property
     def score(self) -> float:
+        """The weight of name, genes and control together; gene names weigh most."""
         return self.name_score + 4 * self.gene_share + self.certainty
 
     @property

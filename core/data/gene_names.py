@@ -158,8 +158,9 @@ class _MeasuredGenes:
         return self.by_upper.get(name.upper()) or self.by_id.get(ensembl_id(name) or name.upper()) or self._known(name)
 
     def _known(self, name: str) -> str | None:
-        """By the table. The first kind of name that fits decides, so that a gene's own symbol is never read as the
-        alias of another; several measured genes of that kind mean that nothing can be told.
+        """By the table; the first kind of name that fits decides.
+
+        So a gene's own symbol is never read as the alias of another; several measured genes mean that none can be told.
         """
         table, key = _gene_table(), ensembl_id(name) or name.upper()
         if key in table.approved or key in table.by_id:

@@ -21,6 +21,7 @@ from core.data.labels import (
     Labels,
     closest,
     control_certainty,
+    counted,
     left_out_reason,
     most_frequent,
     short,
@@ -60,13 +61,14 @@ def _no_target(columns: Columns) -> str:
     looked = []
     for name in columns.names[:12]:
         n = 0 if columns.is_measurement(name) else len(columns.labels(name).names)
-        looked.append(f"{short(name)} ({'numbers' if columns.is_numeric(name) else f'{n:,} label' + 's' * (n != 1)})")
+        looked.append(f"{short(name)} ({'numbers' if columns.is_numeric(name) else counted(n, 'label')})")
     seen = (
         f"looked at {', '.join(looked)}{', ...' if len(columns.names) > 12 else ''}" if looked else "obs has no columns"
     )
     return (
-        f"No column of obs could be a target: {seen}. Expected one that names the perturbed gene of each cell and has a "
-        "label for controls, such as target_gene with non-targeting. Pass --target-col and --control, or add the column."
+        f"No column of obs could be a target: {seen}. Expected one that names the perturbed gene of each cell and has "
+        "a label for controls, such as target_gene with non-targeting. Pass --target-col and --control, or add the "
+        "column."
     )
 
 
@@ -77,28 +79,36 @@ def choose_control(columns: Columns, target_col: str, given: Mapping[str, object
     """
     wanted, evidence = given.get("control"), columns.target_evidence(target_col)
     if isinstance(wanted, tuple):
-        return _with_guide_numbers(wanted, evidence.labels)
+        return _with_guide_numbers(target_col, wanted, evidence.labels)
     if not evidence.controls:
         raise RolesError(
-            f"obs[{target_col!r}] has {len(evidence.labels.names):,} labels, none of which reads like a control; the most "
-            f"frequent are {most_frequent(evidence.labels)}. Expected one such as non-targeting, NT, ctrl or control. "
-            "Pass --control with the label of the control cells, or --target-col with another column."
+            f"obs[{target_col!r}] has {len(evidence.labels.names):,} labels, none of which reads like a control; the "
+            f"most frequent are {most_frequent(evidence.labels)}. Expected one such as non-targeting, NT, ctrl or "
+            "control. Pass --control with the label of the control cells, or --target-col with another column."
         )
     cells = dict(zip(evidence.labels.names, evidence.labels.counts.tolist(), strict=True))
     controls = tuple(sorted(evidence.controls, key=lambda label: (-cells[label], label)))
     return controls, _doubts(evidence, cells, controls)
 
 
-def _with_guide_numbers(wanted: tuple[str, ...], labels: Labels) -> tuple[tuple[str, ...], list[str]]:
+def _with_guide_numbers(target_col: str, wanted: tuple[str, ...], labels: Labels) -> tuple[tuple[str, ...], list[str]]:
     """Control labels as told; one that no cell carries stands for its guides (NT for NTg1, NTg2), if there are any."""
     controls, notes = [], []
     for label in wanted:
         guides = [name for name in labels.names if without_guide(name) == label]
-        if label in labels.names or not guides:
-            controls.append(label)  # that a label is absent is found when cells are assigned
-        else:
+        if label in labels.names:
+            controls.append(label)
+        elif guides:
             controls += guides
-            notes.append(f"Control {short(label)} is read as its {len(guides):,} guides, such as {short(guides[0])}.")
+            notes.append(
+                f"Control {short(label)} is read as its {counted(len(guides), 'guide')}, such as {short(guides[0])}."
+            )
+        else:
+            raise RolesError(
+                f"No cell is labelled {short(label)!r}, named as control, in obs[{target_col!r}]. "
+                f"{closest(label, labels.names, suggest=False)}The most frequent labels are {most_frequent(labels)}. "
+                "Pass --control with the label of the control cells."
+            )
     return tuple(controls), notes
 
 
@@ -115,7 +125,7 @@ def _doubts(evidence: TargetEvidence, cells: Mapping[str, int], controls: tuple[
     if unguided:
         n_cells = sum(cells[label] for label in unguided)
         notes.append(
-            f"{n_cells:,} cells labelled {', '.join(short(x) for x in unguided[:3])} are left out as cells in which no guide "
+            f"{counted(n_cells, 'cell')} labelled {', '.join(short(x) for x in unguided[:3])} left out, as if no guide "
             "was found; name the label as control if it means a negative control."
         )
     also = [short(label) for label in maybe if label not in unguided]
@@ -235,8 +245,8 @@ def choose_symbols(var: pd.DataFrame, given: Mapping[str, object]) -> str | None
         if name.lower() in ("index", NONE):
             return None
         columns = [str(column) for column in var.columns]
-        raise RolesError(f"var has no column {short(name)!r} of gene symbols. {closest(name, columns) if columns else ''} "
-                         "Name one that is there, or index.")  # fmt: skip
+        hint = closest(name, columns) if columns else "var has none at all."
+        raise RolesError(f"var has no column {short(name)!r} of gene symbols. {hint} Name one that is there, or index.")
     index = texts(pd.Series(var.index))
     if mostly_ensembl(index) or all(name.isdigit() or not name for name in index):
         return next(iter(symbol_columns(var)), None)

@@ -32,30 +32,31 @@ _REASONS = {word: reason for reason, words in _LEFT_OUT.items() for word in word
 CERTAIN, LIKELY, DOUBTFUL = 3, 2, 1
 """How surely a label means control."""
 
-_GUIDE_NUMBER = (
-    r"(?:[-_ .]*(?:g|sg|grna|sgrna|guide|human|mouse|hs|mm|control|ctrl)?[-_ .]*\d+(?:[-_.][a-z0-9]{1,4})?)?"
-)
+_GUIDE_NUMBER = r"""
+    (?: [-_ .]* (?: g | sg | grna | sgrna | guide | human | mouse | hs | mm | control | ctrl )?
+        [-_ .]* \d+ (?: [-_.] [a-z0-9]{1,4} )? )?"""
 _CERTAIN = re.compile(
-    r"(?:p[-_])?(?:sgrna|grna|sg)?[-_ .]*"
-    r"(?:"
-    r"(?:non|no|not)[-_ .]*target(?:ing|ed|s)?(?:[-_ .]*(?:controls?|ctrls?|guides?|grnas?|sgrnas?|human|mouse|guide[-_ ]*for[-_ ]*human|forhuman|formouse))*"
-    r"|non[-_ .]*targeting[-_ .]*control[-_ .]*guide[-_ .]*for[-_ .]*(?:human|mouse)"
-    r"|ntcs?|nt|ntctrl|nt[-_ .]control|nt[-_ .]*(?:sg|g)rna"
-    r"|neg(?:ative)?[-_ .]*(?:ctrl|control|cntrl|con)s?"
-    r"|controls?|ctrls?|control[-_ .]*(?:guide|grna|sgrna|cells?)s?"
-    r"|safe[-_ .]*(?:target(?:ing|ed)?|harbou?r|cutting|cutter)|safe"
-    r"|scr(?!g\d)|scrambled?|scrmbl"
-    r"|(?:one[-_ .])?no(?:n)?[-_ .]*(?:gene[-_ .])?site"
-    r"|unperturbed|not[-_ .]*perturbed"
-    r")" + _GUIDE_NUMBER,
-    re.IGNORECASE,
+    r"""(?: p[-_] )? (?: sgrna | grna | sg )? [-_ .]*
+    (?: (?: non | no | not ) [-_ .]* target (?: ing | ed | s )?
+            (?: [-_ .]* (?: controls? | ctrls? | guides? | grnas? | sgrnas? | for | human | mouse ) )*
+      | ntcs? | nt | nt [-_ .]* (?: ctrl | control | sgrna | grna )
+      | neg (?: ative )? [-_ .]* (?: ctrl | control | cntrl | con ) s?
+      | controls? | ctrls? | control [-_ .]* (?: guide | grna | sgrna | cell ) s?
+      | safe (?: [-_ .]* (?: target (?: ing | ed )? | harbou?r | cutting | cutter ) )?
+      | scr (?! g\d ) | scrambled? | scrmbl
+      | (?: one [-_ .] )? non? [-_ .]* (?: gene [-_ .] )? site
+      | unperturbed | not [-_ .]* perturbed
+    )"""
+    + _GUIDE_NUMBER,
+    re.IGNORECASE | re.VERBOSE,
 )
 _LIKELY = re.compile(
-    r"(?:sgrna|grna|sg)?[-_ .]*"
-    r"(?:luciferase|luc|fluc|vehicle|vehicle[-_ .]control|dmso|pbs|mock|untreated|wt|wild[-_ ]*type|e?gfp|lac[-_ ]?z|rfp|mcherry"
-    r"|aavs1|rosa26|ccr5[-_ ]?safe|intergenic|non[-_ .]*genic|empty[-_ .]*vector|ev|parental|uninfected|untransduced|unstimulated"
-    r"|baseline|reference)(?:[-_ .]+(?:g|sg)?\d+|[-_ .]?g\d+)?",
-    re.IGNORECASE,
+    r"""(?: sgrna | grna | sg )? [-_ .]*
+    (?: luciferase | luc | fluc | vehicle (?: [-_ .] control )? | dmso | pbs | mock | untreated | wt | wild [-_ ]* type
+      | e?gfp | lac [-_ ]? z | rfp | mcherry | aavs1 | rosa26 | ccr5 [-_ ]? safe | intergenic | non [-_ .]* genic
+      | empty [-_ .]* vector | ev | parental | uninfected | untransduced | unstimulated | baseline | reference
+    ) (?: [-_ .]+ (?: g | sg )? \d+ | [-_ .]? g \d+ )?""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _DOUBTFUL = {"negative", "neg", "none", "noguide", "nogrna", "nosgrna", "noperturbation"}
 
@@ -81,7 +82,7 @@ class Labels:
 
 
 def read_labels(column: pd.Series) -> Labels:
-    """The column's labels as text: categories, strings, bytes, numbers and booleans alike; unused categories dropped."""
+    """The column's labels as text, whether categories, strings, bytes, numbers or booleans; unused ones dropped."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         raw, codes = list(column.cat.categories), column.cat.codes.to_numpy().astype(np.int64)
     else:
@@ -164,15 +165,23 @@ def short(label: str, width: int = 40) -> str:
 def most_frequent(labels: Labels, n: int = 5) -> str:
     """The ``n`` most frequent labels with their cells, for a sentence."""
     order = sorted(zip(labels.counts.tolist(), labels.names, strict=True), key=lambda item: (-item[0], item[1]))
-    return ", ".join(f"{short(name) or 'no label'} ({count:,} cells)" for count, name in order[:n])
+    return ", ".join(f"{short(name) or 'no label'} ({counted(count, 'cell')})" for count, name in order[:n])
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 cell``, ``1,200 cells``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def closest(name: str, known: Sequence[str], *, suggest: bool = True) -> str:
-    """A sentence with the known names that look like ``name``; with ``suggest``, some that are there otherwise."""
+    """A sentence with the known names that look like ``name``; with ``suggest``, some that are there otherwise.
+
+    Without ``suggest`` the sentence may be empty, and ends in a blank when it is not.
+    """
     by_key = {label[:60].casefold(): label for label in known if label}
     close = [by_key[key] for key in difflib.get_close_matches(name[:60].casefold(), list(by_key)[:5000], n=3)]
     if close:
-        return f"Did you mean {' or '.join(repr(short(label)) for label in close)}?"
+        return f"Did you mean {' or '.join(repr(short(label)) for label in close)}?{'' if suggest else ' '}"
     if not suggest:
         return ""
     return f"There are {', '.join(short(label) for label in known[:12])}{', ...' if len(known) > 12 else ''}."

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,18 @@ import h5py
 import numpy as np
 import pandas as pd
 import zarr
+from anndata._io.specs.registry import IORegistryError
 from anndata.io import read_elem
+from zarr.errors import ContainsArrayError
 
 from core.data.chunks import StoredArray, ZarrArray, filters, spread, stored_hdf5
 from core.errors import UnreadableFileError
 from core.schema import Values
 
 EXPECTED = "an AnnData file (.h5ad, .h5 or a zarr folder)"
+COPY_AGAIN = "Copy or download it again"
+WRITE_AGAIN = "Write the file again from its origin"
+
 BLOCKS = 64
 """Pieces of a matrix that its fingerprint and the look at its values read."""
 
@@ -34,7 +39,9 @@ LOG_LIMIT = 20.0
 """No log1p of a normalized count comes near it (e^20 is 5e8); fractions above it are not on a log scale."""
 
 _BLOCK_BYTES = 64 << 10
-_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, LookupError, NotImplementedError, AttributeError)
+_ERRORS = (
+    OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, IORegistryError,
+)  # fmt: skip
 """What h5py, zarr and anndata raise on data they cannot decode."""
 
 Node = Any
@@ -82,9 +89,9 @@ class Source:
         self._root, self._descriptor = root, descriptor
         self._outside = _links_outside(root, path.name) if kind == "h5ad" else []
         self.n_cells, self.n_genes = self._length("obs"), self._length("var")
-        self._nodes = dict(self._find_matrices())
-        self.matrices: dict[str, Matrix] = {name: self._describe(name, node) for name, node in self._nodes.items()}
-        self._check_extent()
+        self._nodes: dict[str, Node] = {}
+        self.matrices: dict[str, Matrix] = {}
+        self._find_matrices()
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +123,7 @@ class Source:
     @cached_property
     def raw_var(self) -> pd.DataFrame:
         """The gene table that belongs to the matrix ``"raw"``."""
-        return self._table("raw/var" if "raw" in self._root else "raw.var", self.matrices["raw"].n_genes)
+        return self._table(self._raw_path("var"), self.matrices["raw"].n_genes)
 
     @cached_property
     def uns_simulated(self) -> bool:
@@ -143,7 +150,8 @@ class Source:
         if index is None:
             index = np.arange(n)
             self.notes.append(f"{path} has no readable index; its rows are numbered from 0.")
-        return pd.DataFrame(columns, index=pd.Index(np.asarray(index, object), dtype=object).astype(str))
+        table = pd.DataFrame(columns, index=pd.Index(np.asarray(index, object), dtype=object).astype(str))
+        return table.rename_axis(None if index_name == "_index" else index_name)
 
     def _column(self, path: str, name: str, n: int, legacy: Mapping[str, Node]) -> Any:
         """One column, or None and a note where it cannot be used."""
@@ -153,17 +161,17 @@ class Source:
             values = _plain_column(values, n)
         except UnreadableFileError as error:
             self.notes.append(f"{path}[{name!r}] is left out: {error}")
-        except _read_errors() as error:
+        except _ERRORS as error:
             self.notes.append(f"{path}[{name!r}] is left out: it cannot be decoded ({_first_line(error)}).")
         else:
             return values
         return None
 
     def _compound_table(self, path: str, node: Node) -> pd.DataFrame:
-        """A table of AnnData before 0.7: one record a row, the first field the index, labels of codes in uns."""
+        """Table of AnnData before 0.7: one record a row, the first field the index, labels of codes in uns."""
         try:
             records = node[()]
-        except _read_errors() as error:
+        except _ERRORS as error:
             raise _unreadable(self.path.name, f"its {path} cannot be decoded ({_first_line(error)})") from error
         names = list(records.dtype.names or ())
         columns = {name: _decoded(records[name]) for name in names}
@@ -181,6 +189,9 @@ class Source:
         node = self._nodes[matrix.name]
         array = node[part] if part else node
         if self.kind == "zarr":
+            if part in ("data", "indices") and array.nchunks_initialized < array.nchunks:  # else they would read as 0
+                gone = f"{array.nchunks - array.nchunks_initialized:,} of {array.nchunks:,} chunks"
+                raise _unreadable(self.path.name, f"{gone} of {array.path} are missing", "Copy the folder again")
             return ZarrArray(array, f"{self.path.name}/{array.path}")
         return stored_hdf5(array, self._descriptor, pool)
 
@@ -190,55 +201,56 @@ class Source:
         values = np.concatenate([piece[piece != 0] for piece in pieces] or [np.empty(0)])
         return judge(values.astype(np.float64))
 
-    def _find_matrices(self) -> Iterator[tuple[str, Node]]:
-        paths = {"X": "X", "raw": "raw/X" if "raw" in self._root and "X" in self._root["raw"] else "raw.X"}
-        if "layers" in self._root:
-            paths |= {f"layers/{name}": f"layers/{name}" for name in self._root["layers"]}
-        for name, path in paths.items():
-            if self._has(path):
-                try:
-                    node = self._own(path)
-                except UnreadableFileError as error:
-                    if name == "X":
-                        raise
-                    self.notes.append(f"{name} is left out: {error}")
-                else:
-                    if not _is_null(node):
-                        yield name, node
+    def _find_matrices(self) -> None:
+        """Fill ``matrices``; one beside X that cannot be used is left out with a note."""
+        for n, what, table in ((self.n_cells, "cells", "obs"), (self.n_genes, "genes", "var")):
+            if n == 0:
+                raise _unreadable(self.path.name, f"it holds no {what} ({table} is empty)", "Check how it was filtered")
+        for name, path in self._matrix_paths().items():
+            try:
+                node = self._own(path)
+                if not _is_null(node):
+                    self.matrices[name] = self._describe(name, node)
+                    self._nodes[name] = node
+            except UnreadableFileError as error:
+                if name == "X":
+                    raise
+                self.notes.append(f"{name} is left out: {error}")
+        if not self.matrices:
+            found = "it has no X, no raw and no layers, so no values"
+            raise _unreadable(self.path.name, found, "Write the AnnData with its X")
+
+    def _matrix_paths(self) -> dict[str, str]:
+        paths = {"X": "X", "raw": self._raw_path("X")}
+        if self._has("layers") and "layers" not in self._outside and _is_group(self._root["layers"]):
+            paths |= {f"layers/{name}": f"layers/{name}" for name in self._root["layers"].keys()}
+        return {name: path for name, path in paths.items() if self._has(path)}
+
+    def _raw_path(self, part: str) -> str:
+        """Where the part of ``raw`` lies; AnnData before 0.7 wrote ``raw.X``."""
+        return f"raw/{part}" if self._has(f"raw/{part}") else f"raw.{part}"
 
     def _describe(self, name: str, node: Node) -> Matrix:
         if _is_array(node):
             if len(node.shape) != 2:
-                raise _unreadable(self.path.name, f"its {name} has shape {node.shape}, not cells x genes")
-            extent, layout, nnz, values = tuple(node.shape), "dense", None, node
+                raise _unreadable(self.path.name, f"its {name} has shape {node.shape}, not cells x genes", WRITE_AGAIN)
+            (n_cells, n_genes), layout, nnz, values = node.shape, "dense", None, node
         else:
-            missing = [part for part in ("data", "indices", "indptr") if part not in node]
+            missing = [part for part in ("data", "indices", "indptr") if not _is_array(node.get(part))]
             if missing:
-                raise _unreadable(self.path.name, f"its {name} is a group without {', '.join(missing)}")
-            extent = tuple(int(n) for n in _attribute(node, "shape", "h5sparse_shape") or (self.n_cells, self.n_genes))
-            layout, values = _sparse_layout(node, extent), node["data"]
+                raise _unreadable(self.path.name, f"its {name} is a group without {', '.join(missing)}", WRITE_AGAIN)
+            extent = _attribute(node, "shape", "h5sparse_shape") or (self.n_cells, self.n_genes)
+            n_cells, n_genes = (int(n) for n in extent)
+            layout, values = _sparse_layout(node, n_cells), node["data"]
             nnz = int(values.shape[0])
         dtype = np.dtype(values.dtype)
         if dtype.kind not in "biuf":
-            raise _unreadable(self.path.name, f"its {name} holds values of type {dtype}, not numbers")
-        return Matrix(name, layout, dtype, *extent, nnz, _is_compressed(values))
-
-    def _check_extent(self) -> None:
-        if not self.matrices:
-            raise _unreadable(
-                self.path.name, "it has no X, no raw and no layers, so no values", "Write the AnnData with its X"
-            )
-        for name, matrix in self.matrices.items():
-            expected = (self.n_cells, matrix.n_genes if name == "raw" else self.n_genes)
-            if (matrix.n_cells, matrix.n_genes) != expected:
-                raise _unreadable(
-                    self.path.name,
-                    f"its {name} is {matrix.n_cells:,} x {matrix.n_genes:,} but obs and var name {self.n_cells:,} "
-                    f"cells and {self.n_genes:,} genes",
-                )
-        for n, what, table in ((self.n_cells, "cells", "obs"), (self.n_genes, "genes", "var")):
-            if n == 0:
-                raise _unreadable(self.path.name, f"it holds no {what} ({table} is empty)", "Check how it was filtered")
+            raise _unreadable(self.path.name, f"its {name} holds values of type {dtype}, not numbers", WRITE_AGAIN)
+        if n_cells != self.n_cells or (n_genes != self.n_genes and name != "raw"):
+            found = f"its {name} is {n_cells:,} x {n_genes:,}"
+            tables = f"obs and var name {self.n_cells:,} cells and {self.n_genes:,} genes"
+            raise _unreadable(self.path.name, f"{found} but {tables}", WRITE_AGAIN)
+        return Matrix(name, layout, dtype, n_cells, n_genes, nnz, _is_compressed(values))
 
     # ----------------------------------------------------------------------------------------------- fingerprint
 
@@ -278,7 +290,7 @@ class Source:
     # ------------------------------------------------------------------------------------------- nodes of the file
 
     def _own(self, path: str, whole: bool = True) -> Node:
-        """A node of the file that lies in the file; with ``whole`` all below it too."""
+        """Node of the file that lies in the file; with ``whole`` all below it too."""
         reached = [p for p in self._outside if f"{path}/".startswith(f"{p}/") or whole and p.startswith(f"{path}/")]
         if reached:
             raise _unreadable(
@@ -293,9 +305,12 @@ class Source:
         return node
 
     def _has(self, path: str) -> bool:
-        """Whether the file names ``path``, a link that leads nowhere included."""
+        """Whether the file names ``path``, a link that leads nowhere or out of the file included."""
         parent, _, name = path.rpartition("/")
-        return name in (self._root[parent] if parent else self._root).keys()
+        if parent and (parent not in self._root.keys() or parent in self._outside):
+            return False
+        node = self._root[parent] if parent else self._root
+        return _is_group(node) and name in node.keys()
 
     def _length(self, table: str) -> int:
         if not self._has(table):
@@ -306,9 +321,11 @@ class Source:
                 return int(node.shape[0])
             name = _index_name(node)
             if name in node:
-                index = node[name]
-                return int(index.shape[0] if _is_array(index) else index["codes"].shape[0])
-        except _read_errors() as error:
+                index = self._own(f"{table}/{name}")
+                if _is_group(index):  # categorical or nullable text
+                    index = index["codes" if "codes" in index else "values"]
+                return int(index.shape[0])
+        except _ERRORS as error:
             raise _unreadable(self.path.name, f"its {table} cannot be read ({_first_line(error)})") from error
         raise _unreadable(self.path.name, f"its {table} is no AnnData table: it has no index")
 
@@ -317,7 +334,7 @@ class Source:
 
 
 def open_source(path: str | Path) -> Source:
-    """The AnnData at ``path``, opened by what it contains, whatever its ending.
+    """AnnData at ``path``, opened by what it contains, whatever its ending.
 
     Parameters
     ----------
@@ -334,7 +351,7 @@ def open_source(path: str | Path) -> Source:
     UnreadableFileError
         If it is no AnnData, is damaged or cut off, or cannot be accessed; the message says what was found.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -349,31 +366,30 @@ def open_source(path: str | Path) -> Source:
             f"{path.name} cannot be opened: you have no permission to read it. Ask its owner, or copy it to a folder "
             "of yours."
         ) from error
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError(f"{_shown(path)} cannot be opened: {_first_line(error)}.") from error
+    except (OSError, ValueError) as error:  # a name too long, a null byte in it, a disk that fails
+        reason = getattr(error, "strerror", None) or _first_line(error)
+        raise UnreadableFileError(f"{_shown(path)} cannot be opened: {reason}. Check the path.") from error
 
 
 def _open_hdf5(path: Path) -> Source:
-    descriptor = os.open(path, os.O_RDONLY)
-    root = None
-    try:
+    with ExitStack() as undo:
+        descriptor = os.open(path, os.O_RDONLY)
+        undo.callback(os.close, descriptor)
         if not h5py.is_hdf5(path):
-            raise UnreadableFileError(
-                f"{path.name} is not an HDF5 file: {_beginning(os.pread(descriptor, 512, 0))}; expected {EXPECTED}."
-            )
+            found = _beginning(os.pread(descriptor, 512, 0))
+            raise UnreadableFileError(f"{path.name} is not an HDF5 file: {found}. Expected {EXPECTED}.")
         try:
             root = h5py.File(path, "r", locking="best-effort")
         except OSError as error:
             raise _not_opened(path, error) from error
-        _refuse_other_formats(path.name, root)
-        return Source(path, "h5ad", root, descriptor)
-    except BaseException as error:
-        os.close(descriptor)
-        if root is not None:
-            root.close()
-        if isinstance(error, _read_errors()) and not isinstance(error, UnreadableFileError):
-            raise _unreadable(path.name, f"it is damaged ({_first_line(error)})", "Copy or download it again") from error
-        raise
+        undo.callback(root.close)
+        try:
+            _refuse_other_formats(path.name, root)
+            source = Source(path, "h5ad", root, descriptor)
+        except _ERRORS as error:
+            raise _unreadable(path.name, f"it is damaged ({_first_line(error)})", COPY_AGAIN) from error
+        undo.pop_all()
+        return source
 
 
 def _open_zarr(path: Path) -> Source:
@@ -384,42 +400,39 @@ def _open_zarr(path: Path) -> Source:
     _refuse_links_outside(path)
     try:
         return Source(path, "zarr", zarr.open_group(path, mode="r", use_consolidated=False))
-    except _read_errors() as error:
-        if isinstance(error, UnreadableFileError):
-            raise
+    except ContainsArrayError as error:
+        raise _unreadable(path.name, "it is a single zarr array") from error
+    except _ERRORS as error:
         raise _unreadable(path.name, f"it is no readable zarr ({_first_line(error)})", "Copy it again") from error
 
 
 def _not_opened(path: Path, error: OSError) -> UnreadableFileError:
-    """The sentence for what HDF5 said on opening."""
+    """Sentence for what HDF5 said on opening."""
     said = str(error)
     cut = re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", said)
     if cut:
         found, expected = (int(n) for n in cut.groups())
-        return _unreadable(
-            path.name, f"it is cut off: {found:,} of {expected:,} bytes are there", "Copy or download it again"
-        )
+        return _unreadable(path.name, f"it is cut off: {found:,} of {expected:,} bytes are there", COPY_AGAIN)
     if "lock" in said or "already open" in said:
         return _unreadable(path.name, "another program has it open for writing", "Close it there and try again")
-    return _unreadable(path.name, f"its HDF5 structure is damaged ({_first_line(error)})", "Copy or download it again")
+    return _unreadable(path.name, f"its HDF5 structure is damaged ({_first_line(error)})", COPY_AGAIN)
 
 
 def _refuse_other_formats(name: str, root: h5py.File) -> None:
-    keys = set(root)
-    if "matrix" in keys and isinstance(root.get("matrix", getlink=True), h5py.HardLink):
-        if {"row_attrs", "col_attrs"} & keys:
-            raise _unreadable(name, "it is a loom file", "Convert it: anndata.io.read_loom(FILE).write_h5ad(OUT)")
-        if isinstance(root["matrix"], h5py.Group) and "barcodes" in root["matrix"]:
-            raise _unreadable(
-                name,
-                "it is a 10x CellRanger matrix, which names no perturbations",
-                "Convert it: scanpy.read_10x_h5(FILE).write_h5ad(OUT), with the target of each cell in obs",
-            )
-    if "mod" in keys and "X" not in keys:
+    own = {key for key in root if not isinstance(root.get(key, getlink=True), h5py.ExternalLink)}
+    groups = {key: set(root[key]) for key in own if root.get(key, getclass=True) is h5py.Group}
+    if "matrix" in own and {"row_attrs", "col_attrs"} <= own:
+        raise _unreadable(name, "it is a loom file", "Convert it: anndata.io.read_loom(FILE).write_h5ad(OUT)")
+    if "barcodes" in groups.get("matrix", ()) or any({"barcodes", "genes"} <= names for names in groups.values()):
         raise _unreadable(
-            name, f"it is a MuData of {', '.join(sorted(root['mod']))}", "Write one modality of it with write_h5ad"
+            name,
+            "it is a 10x CellRanger matrix, which names no perturbations",
+            "Convert it: scanpy.read_10x_h5(FILE).write_h5ad(OUT), with the target of each cell in obs",
         )
-    if not {"obs", "var"} & keys:
+    if "mod" in groups and "X" not in own:
+        modalities = ", ".join(sorted(groups["mod"])[:5])
+        raise _unreadable(name, f"it is a MuData of {modalities}", "Write one modality of it with write_h5ad")
+    if not {"obs", "var"} & set(root):
         raise _unreadable(name, f"it is HDF5 but no AnnData: {_contents(root)}")
 
 
@@ -441,7 +454,7 @@ _BEGINNINGS = {
 
 
 def _beginning(head: bytes) -> str:
-    """What a file that is not HDF5 seems to be."""
+    """Say what a file that is not HDF5 seems to be."""
     if not head:
         return "it is empty"
     for magic, words in _BEGINNINGS.items():
@@ -449,7 +462,7 @@ def _beginning(head: bytes) -> str:
             return words
     start = head[:24]
     text = start.decode("utf-8", "replace")
-    printable = all(char.isprintable() or char in "\r\n\t" for char in text.rstrip("\ufffd"))
+    printable = all(char.isprintable() and char != "\ufffd" or char in "\r\n\t" for char in text[:-1])
     if head.lstrip()[:1] == b"<":
         return f"it is a web page or XML, beginning with {text!r}; the download may have failed"
     return f"it begins with {text!r}" if printable else f"it begins with the bytes {start[:8].hex(' ')}"
@@ -496,8 +509,12 @@ def _is_array(node: Node) -> bool:
     return isinstance(node, h5py.Dataset | zarr.Array)
 
 
+def _is_group(node: Node) -> bool:
+    return isinstance(node, h5py.Group | zarr.Group)
+
+
 def _arrays(node: Node) -> Iterator[Node]:
-    """The arrays at and below a node."""
+    """Arrays at and below a node."""
     if _is_array(node):
         yield node
     else:
@@ -521,11 +538,11 @@ def _attribute(node: Node, *names: str) -> Any:
     return None
 
 
-def _sparse_layout(node: Node, extent: tuple[int, ...]) -> str:
+def _sparse_layout(node: Node, n_cells: int) -> str:
     said = str(_attribute(node, "encoding-type", "h5sparse_format") or "")[:3]
     if said in ("csr", "csc"):
         return said
-    return "csr" if node["indptr"].shape[0] == extent[0] + 1 else "csc"
+    return "csr" if node["indptr"].shape[0] == n_cells + 1 else "csc"
 
 
 def _index_name(node: Node) -> str:
@@ -554,7 +571,7 @@ def _decoded(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _plain_column(values: Any, n: int) -> Any:
-    """A column a table can hold: one number, truth value or text a row.
+    """Column that a table can hold: one number, truth value or text a row.
 
     Raises
     ------
@@ -585,7 +602,7 @@ def _links_outside(root: h5py.File, name: str) -> list[str]:
     try:
         root.id.links.visit(note, info=True)
     except (RuntimeError, OSError, KeyError) as error:
-        raise _unreadable(name, f"it is damaged ({_first_line(error)})", "Copy or download it again") from error
+        raise _unreadable(name, f"it is damaged ({_first_line(error)})", COPY_AGAIN) from error
     return external + soft if external else []  # a soft link may pass through an external one
 
 
@@ -658,12 +675,6 @@ def _spread_bytes(folder: Path, files: dict[str, int]) -> Iterator[bytes]:
 
 
 # --------------------------------------------------------------------------------------------------------- sentences
-
-
-def _read_errors() -> tuple[type[BaseException], ...]:
-    from anndata._io.specs.registry import IORegistryError
-
-    return (*_ERRORS, IORegistryError)
 
 
 def _unreadable(name: str, found: str, advice: str = "") -> UnreadableFileError:

@@ -10,7 +10,7 @@ import pandas as pd
 from core.data.cells import Cells, MeasuredNames, assign_cells, obs_column
 from core.data.columns import Columns, total_columns
 from core.data.evidence import Evidence, candidates
-from core.data.gene_names import gene_index
+from core.data.gene_names import GeneIndex, gene_index
 from core.data.guesses import choose_batch, choose_control, choose_guide, choose_stratum, choose_symbols, choose_target
 from core.data.labels import closest, short
 from core.data.matrix_choice import choose_matrix
@@ -19,7 +19,6 @@ from core.schema import CONTROL, Roles, Values
 
 if TYPE_CHECKING:
     from core.data.reading import Source
-
 
 __all__ = ["Cells", "RolesReading", "assign_cells", "read_roles"]
 
@@ -43,12 +42,16 @@ class RolesReading:
         ``control``, how many cells carry it.
     notes
         Sentences on what was not plain.
+    cells, genes
+        The file's cells and genes as these roles read them.
     """
 
     roles: Roles
     evidence: pd.DataFrame
     candidates: dict[str, list[str]]
     notes: list[str]
+    cells: Cells
+    genes: GeneIndex
 
 
 def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) -> RolesReading:
@@ -92,9 +95,9 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
     cells = assign_cells(source.obs, roles, var)
     _check_size_factors(source.obs, roles, cells)
     genes = gene_index(var, roles)
-    told = Evidence(source, roles, cells, genes, columns, look)
+    told = Evidence(roles, cells, genes, columns, look)
     notes += [*control_notes, *stratum_notes, *cells.notes, *told.notes()]
-    return RolesReading(roles, told.table(), candidates(source, columns, roles, cells), notes)
+    return RolesReading(roles, told.table(), candidates(source, columns, roles, cells), notes, cells, genes)
 
 
 def _checked(overrides: Mapping[str, object]) -> dict[str, object]:
@@ -140,6 +143,6 @@ def _check_size_factors(obs: pd.DataFrame, roles: Roles, cells: Cells) -> None:
     bad = int((~(np.isfinite(totals) & (totals > 0))).sum())
     if bad:
         raise RolesError(
-            f"obs[{name!r}] is not above 0 for {bad:,} of {len(totals):,} cells; size factors need each cell's total as a "
-            "number above 0. Choose another column, or --size-factors all."
+            f"obs[{name!r}] is not above 0 for {bad:,} of {len(totals):,} cells; size factors need each cell's total "
+            "as a number above 0. Choose another column, or --size-factors all."
         )

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from anndata.io import write_elem
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
 from core.data.features import TargetFeatures
 from core.errors import OptionError, StorageError
@@ -37,6 +37,7 @@ DEMO_NAME = "simulated_screen"
 CONTROL_LABEL = "non-targeting"
 N_CONTROL_GUIDES = 20
 N_FOLDS = 5
+REP = 3
 
 help_text = (
     "A simulated screen: no cell of it was ever alive. Gene symbols are real, but what a gene does here was drawn by "
@@ -122,8 +123,8 @@ class Design:
     rest_weight: float = 0.35
     screened_mean: tuple[float, float] = (1.5, 12.0)
     feature_width: int = 64
-    feature_scale: float = 0.25
-    feature_blur: float = 0.3
+    feature_scale: float = 0.5
+    feature_blur: float = 0.1
     feature_sd: float = 0.25
 
 
@@ -302,8 +303,10 @@ def draw_network(n_genes: int, n_targets: int, seed: int, design: Design) -> Net
 
     module = np.full(n_genes, -1)
     module[rng.permutation(effectors)[: size * design.n_modules]] = np.repeat(np.arange(design.n_modules), size)
-    sign = np.where(rng.random(n_genes) < design.positive_share, 1.0, -1.0)
-    loading = np.where(module >= 0, sign * rng.gamma(4.0, 0.25, n_genes), 0.0)
+    loading = np.zeros(n_genes)
+    for m in range(design.n_modules):
+        sign = np.where(_stratified(rng, size) < design.positive_share, 1.0, -1.0)
+        loading[module == m] = sign * special.gammaincinv(4.0, _stratified(rng, size)) / 4.0
 
     screened = rng.choice(n_regulators, n_targets, replace=False)
     screened = screened[np.argsort(symbols[regulators[screened]])]
@@ -482,6 +485,9 @@ class _Plan:
 
     def _draw_base(self, rng: np.random.Generator) -> NDArray[np.float64]:
         base = self.design.base_sd * rng.standard_normal(self.n_genes)
+        for m in range(self.design.n_modules):
+            genes = np.flatnonzero((self.network.module == m) & (self.network.loading != 0))
+            base[genes] = self.design.base_sd * special.ndtri(_stratified(rng, len(genes)))
         scale = np.log(self.design.mean_count) - np.log(np.exp(base).mean())
         low, high = np.log(self.design.screened_mean)
         base[self.network.regulators[self.network.screened]] = rng.uniform(low, high, self.n_targets) - scale
@@ -613,40 +619,35 @@ def _draw_roles(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Module, direction, strength and weight of a second module of each regulator.
 
-    The screened ones are dealt out so that the five folds of the ready split are alike: what a model reaches on 8
-    held-out targets then depends little on the seed.
+    Roles are dealt like cards: by strength in rounds of five, one to each fold of the ready split, each round with one
+    of each module and one repressor. The folds are then alike, and so are the modules, so that what a model reaches on
+    8 held-out targets depends on the model rather than on the seed.
     """
     own = np.empty(n_regulators, np.int64)
     direction, strength, second = np.empty((3, n_regulators))
-    others = np.setdiff1d(np.arange(n_regulators), screened)
-    for group, dealt in ((others, rng.permutation), (screened, partial(_deal, rng))):
-        kind = np.arange(len(group)) % design.n_modules
-        repressors = _share_of(design.repressor_share, len(group))
-        pair = dealt(kind + 1j * repressors)
-        own[group], direction[group] = pair.real.astype(int), 1 - 2 * pair.imag
-        strength[group] = dealt(_strengths(rng, len(group), design))
-        has_second = dealt(_share_of(design.second_share, len(group)))
-        second[group] = has_second * rng.uniform(0.3, 0.8, len(group))
+    for group in (np.setdiff1d(np.arange(n_regulators), screened), screened):
+        order = np.argsort(np.concatenate([np.arange(len(f)) * N_FOLDS - i for i, f in enumerate(_folds(len(group)))]))
+        seat = group[np.concatenate(_folds(len(group)))[order]]  # fold 4, 3, 2, 1, 0, 4, ...
+        turn, fold = np.divmod(np.arange(len(group)), N_FOLDS)
+        own[seat] = (fold + turn) % design.n_modules
+        direction[seat] = np.where((2 * turn + REP - fold) % N_FOLDS == 0, -1.0, 1.0)
+        strength[seat] = _strengths(rng, len(group), design)
+        n_second = np.floor(design.second_share * np.arange(len(group) + 1))
+        by_module = seat[np.lexsort((turn, own[seat]))]
+        second[by_module] = np.diff(n_second) * rng.uniform(0.3, 0.8, len(group))
     return own, direction, strength, second
-def _share_of(share: float, n: int) -> NDArray[np.float64]:
-    """0 and 1, n of them: the first ``share * n`` are 1."""
-    return (np.arange(n) < round(share * n)).astype(float)
+
+
+def _stratified(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    """Uniform draws, one in each of n equal parts of (0, 1), so that modules of n genes are alike."""
+    return (rng.permutation(n) + rng.random(n)) / n
 
 
 def _strengths(rng: np.random.Generator, n: int, design: Design) -> NDArray[np.float64]:
+    """Strengths from the inert to the strongest."""
     shape = 1 / design.strength_cv**2
-    strengths = rng.gamma(shape, design.strength_mean / shape, n)
-    strengths[: round(design.inert_share * n)] = 0.0
-    return strengths
-
-
-def _deal(rng: np.random.Generator, values: NDArray[Any]) -> NDArray[Any]:
-    """The values put in an order in which each fold of the ready split has its share of the low and the high ones."""
-    folds = _folds(len(values))
-    seats = np.argsort(np.concatenate([rng.permutation(len(f)) * N_FOLDS - i for i, f in enumerate(folds)]))
-    dealt = np.empty_like(values)
-    dealt[np.concatenate(folds)[seats]] = np.sort(values)
-    return dealt
+    n_inert = round(design.inert_share * n)
+    return np.concatenate([np.zeros(n_inert), np.sort(rng.gamma(shape, design.strength_mean / shape, n - n_inert))])
 
 
 def _folds(n_targets: int) -> list[NDArray[np.int64]]:
@@ -661,7 +662,12 @@ def _membership(
     each = np.arange(len(own))
     membership = np.zeros((len(own), n_modules))
     membership[each, own] = 1.0
-    membership[each, (own + rng.integers(1, n_modules, len(own))) % n_modules] = second_weight
+    step = np.zeros(len(own), np.int64)
+    for m in range(n_modules):
+        holders = rng.permutation(np.flatnonzero((own == m) & (second_weight > 0)))
+        step[holders] = 1 + np.arange(len(holders)) % (n_modules - 1)
+    has = step > 0
+    membership[each[has], (own[has] + step[has]) % n_modules] = second_weight[has]
     return membership
 
 

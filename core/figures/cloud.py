@@ -143,7 +143,7 @@ def make_cloud(
             **{c: genes[c].to_numpy() for c in ("ctrl_mean", "pert_mean", "delta", "log2_fold_change", "fdr")},
         }
     )[keep]
-    own = frozenset({view.target, *view.target.split("+")})
+    own = frozenset(getattr(view, "own_genes", None) or (view.target, *view.target.split("+")))
     return Cloud(
         drawn.reset_index(drop=True),
         *axes,
@@ -329,6 +329,7 @@ def hang_names(
         crowd=Crowd.of(x, y, on.plot_width, on.plot_height),
         sides=cloud.sides[order],
         always=len(first),
+        ring=on.ring,
         most=MOST_LABELS,
         wider=1.0 if on.paper else 1.07,  # the page's Inter is wider than Arial
         taken=taken,

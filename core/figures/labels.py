@@ -70,6 +70,7 @@ def place_labels(
     crowd: Crowd | None = None,
     sides: Sequence[str] | None = None,
     always: int = 0,
+    ring: float = 0.0,
     most: int = 18,
     wider: float = 1.0,
     taken: Sequence[tuple[float, float, float, float]] = (),
@@ -95,6 +96,8 @@ def place_labels(
         For each name ``"left"`` or ``"right"``: where to look first.
     always
         How many of the first names must be drawn.
+    ring
+        Radius of the ring round those, which other names keep clear of.
     most
         At most so many names besides those.
     wider
@@ -109,6 +112,7 @@ def place_labels(
     """
     width, height = size
     placed = [tuple(t) for t in taken]
+    placed += [(x[i] - ring, y[i] - ring, x[i] + ring, y[i] + ring) for i in range(always if ring else 0)]
     out: list[Label] = []
     optional = 0
     for i, name in enumerate(names):
@@ -116,7 +120,7 @@ def place_labels(
             break
         bold = i < always
         w, h = text_width(name, text, bold=bold) * wider + 1, text * 1.05
-        reach = dot / 2 + (0.45 if bold else 0.3) * text
+        reach = (ring if bold else dot / 2) + 0.3 * text
         best: tuple[float, int] | None = None
         spots = _spots(reach, h, (sides[i] if sides is not None else "right"))
         for order, (align, dx, dy) in enumerate(spots):
@@ -142,11 +146,11 @@ def place_labels(
 def _spots(reach: float, h: float, side: str) -> list[tuple[str, float, float]]:
     """Places round a dot, the preferred side first: beside, obliquely, above and below."""
     first, second = (("left", reach), ("right", -reach)) if side == "right" else (("right", -reach), ("left", reach))
-    slant = 0.62 * h
     spots: list[tuple[str, float, float]] = []
     for align, dx in (first, second):
-        spots += [(align, dx, 0.0), (align, dx * 0.8, -slant), (align, dx * 0.8, slant)]
-    return [*spots, ("center", 0.0, -(reach + h / 2)), ("center", 0.0, reach + h / 2)]
+        spots += [(align, dx, 0.0), (align, dx * 0.8, -0.62 * h), (align, dx * 0.8, 0.62 * h)]
+    spots += [("center", 0.0, -(reach + h / 2)), ("center", 0.0, reach + h / 2)]
+    return spots + [(align, dx * 0.5, dy * h) for dy in (-1.1, 1.1) for align, dx in (first, second)]
 
 
 def _cost(

@@ -141,9 +141,8 @@ class Axis:
 
     def encoding(self, field: str | None = None, **axis: Any) -> Spec:
         """The axis as a Vega-Lite channel of ``field``; keywords go to the Vega-Lite axis."""
-        scale: Spec = {"domain": [self.low, self.high], "nice": False, "zero": False}
-        if self.log:
-            scale["type"] = "log"
+        scale: Spec = {"domain": [self.low, self.high], "nice": False}
+        scale |= {"type": "log"} if self.log else {"zero": False}
         look: Spec = {"values": list(self.ticks), "format": self.form, "title": self.title} | axis
         if self.words:
             cases = "".join(f"abs(datum.value - {v!r}) < 1e-9 ? '{text}' : " for v, text in self.words)
@@ -187,9 +186,16 @@ def log_axis(title: str, low: float, high: float, *, about: int = 6, **more: Any
 
 
 def nice_step(raw: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is at least ``raw``."""
+    """Of 1, 2, 5 times the powers of ten the step nearest to ``raw``.
+
+    Examples
+    --------
+    >>> nice_step(0.51), nice_step(1.03), nice_step(60.0)
+    (0.5, 1.0, 50.0)
+    """
     power = 10.0 ** math.floor(math.log10(raw))
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+    steps = [float(f"{m * power:.6g}") for m in (1, 2, 5, 10)]
+    return min(steps, key=lambda step: abs(math.log(step / raw)))
 
 
 def short(title: str, longest: int = LONGEST_TITLE) -> str:
@@ -235,6 +241,11 @@ class Sheet:
     def dot(self) -> float:
         """Diameter of a dot."""
         return 1.9 if self.paper else 5.6
+
+    @property
+    def ring(self) -> float:
+        """Outer radius of the ring round a highlighted dot."""
+        return 2.6 if self.paper else 7.0
 
     @property
     def line(self) -> float:
@@ -447,6 +458,7 @@ def print_config() -> Spec:
     """Axes for paper, as journals take them: Arial 7 and 6 pt, lines of 0.5 pt, no grid, one ink."""
     return {
         "font": PAPER_FONT,
+        "aria": False,
         "axis": {
             "grid": False,
             "domain": True,
@@ -454,6 +466,8 @@ def print_config() -> Spec:
             "domainWidth": 0.5,
             "tickWidth": 0.5,
             "tickSize": 2.5,
+            "tickRound": False,  # whole pixels are for screens; here they would be off by half a point
+            "translate": 0,
             "labelFlush": False,
             "labelFont": PAPER_FONT,
             "titleFont": PAPER_FONT,

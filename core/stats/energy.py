@@ -1,6 +1,9 @@
 """Energy distance between sets of cells, and the principal components in which it is taken."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy.linalg import eigh
 
 BLOCK = 2048
 
@@ -22,7 +25,13 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
     ----------
     Székely & Rizzo, J. Stat. Plan. Inference 143, 1249 (2013); Peidli et al., Nat. Methods 21, 531 (2024).
     """
-    return 2 * mean_distance(x, y) - mean_distance(x, x) - mean_distance(y, y)
+    return energy_distances([x], y)[0]
+
+
+def energy_distances(sets: Sequence[np.ndarray], reference: np.ndarray) -> list[float]:
+    """Energy distance of every set of cells to one reference, whose own spread is taken once."""
+    spread = mean_distance(reference, reference)
+    return [2 * mean_distance(x, reference) - mean_distance(x, x) - spread for x in sets]
 
 
 def mean_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -65,7 +74,8 @@ def principal_axes(sample: np.ndarray, n_components: int = 50) -> tuple[np.ndarr
     mean = sample.mean(axis=1, dtype=np.float64)
     centred = sample - mean[:, None].astype(sample.dtype)
     covariance = (centred @ centred.T).astype(np.float64) / max(sample.shape[1] - 1, 1)
-    _, vectors = np.linalg.eigh(covariance)
-    axes = vectors[:, ::-1][:, : min(n_components, *sample.shape)]
+    n_genes, n_axes = covariance.shape[0], min(n_components, *sample.shape)
+    _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
+    axes = vectors[:, ::-1]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
     return mean, axes * np.where(largest < 0, -1.0, 1.0)

@@ -3,7 +3,6 @@
 Everything comes from the turned values, so any layout of source gives the same file, and memory is one chunk of cells.
 """
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from core.data.reading import open_source
 from core.errors import OptionError
 from core.schema import Values
 from core.stats.dispersion import dispersion_table
-from core.store._files import allocate_arrays, storage_errors
+from core.store.files import allocate_arrays, unfinished_file
 from core.store.study import Study, size_factors
 from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
@@ -66,14 +65,9 @@ def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, repor
     table = _dispersions(study, n_top_genes)
     variable = np.flatnonzero(table["highly_variable"].to_numpy())
     var = var.assign(**{column: table[column].to_numpy() for column in table})
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    with storage_errors(out.parent):
-        try:
-            _write_skeleton(unfinished, obs, var, values, variable.size)
-            _write_values(unfinished, values, factors, variable, threads, report)
-            unfinished.replace(out)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    with unfinished_file(out) as unfinished:
+        _write_skeleton(unfinished, obs, var, values, variable.size)
+        _write_values(unfinished, values, factors, variable, threads, report)
     return int(variable.size)
 
 

@@ -34,7 +34,7 @@ from core.errors import (
 from core.jobs.locks import build_lock
 from core.schema import ALL_PERTURBED, Roles, Values
 from core.settings import settings
-from core.store._files import check_manifest, map_arrays, storage_errors, write_text_atomically
+from core.store.files import check_manifest, map_arrays, storage_errors, write_text_atomically
 from core.store.sweep import SizeFactors, gene_sums, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables
 from core.store.values import VALUES_VERSION, GeneMajor, Report, turn

@@ -25,14 +25,13 @@ from core.stats.groups import Groups
 from core.stats.moments import FIELDS, Moments, add_up
 from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
 from core.stats.strata import van_elteren
-from core.store._files import allocate_arrays, map_arrays, release
+from core.store.files import allocate_arrays, map_arrays, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
 RELEASE_EVERY = 16  # blocks after which written pages are let go
 
-NORMALIZED = slice(FIELDS.index("sum_normalized"), FIELDS.index("sum_normalized") + 1)
-LOG = slice(FIELDS.index("sum_log"), FIELDS.index("sum_log_squared") + 1)
+NORMALIZED, LOG, LOG_SQUARED = (FIELDS.index(f) for f in ("sum_normalized", "sum_log", "sum_log_squared"))
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 
@@ -158,8 +157,7 @@ class _Strata:
     """What the comparison within strata needs on top."""
 
     ranks: RankGroups
-    pair: np.ndarray
-    within: Within
+    parts: "_Parts"
 
 
 @dataclass(frozen=True)
@@ -172,9 +170,8 @@ class _Plan:
     ratio_to_normalized: float
     pooled: RankGroups
     strata: "_Strata | None"
-    by_batch: Within
+    batches: "_Parts"
     fold: np.ndarray
-    batch_pair: np.ndarray
     sets: ControlSets
 
     @classmethod
@@ -189,9 +186,7 @@ class _Plan:
         strata = None
         if n_strata > 1:
             ranks = RankGroups(rank_row, groups.code_stratum, groups.code_cells, n_targets + 2, n_strata)
-            pair = groups.pair_target * n_strata + groups.pair_stratum
-            strata = _Strata(ranks, pair, _within(pair, groups, n_strata))
-        batch_pair = groups.pair_target * groups.n_batches + groups.pair_batch
+            strata = _Strata(ranks, _Parts.of(groups, groups.pair_stratum, n_strata))
         return cls(
             groups=groups,
             kind=values.kind,
@@ -199,27 +194,62 @@ class _Plan:
             ratio_to_normalized=factors.median / unit,
             pooled=pooled,
             strata=strata,
-            by_batch=_within(batch_pair, groups, groups.n_batches),
+            batches=_Parts.of(groups, groups.pair_batch, groups.n_batches),
             fold=groups.pair_target * groups.n_folds + groups.fold_of_batch[groups.pair_batch],
-            batch_pair=batch_pair,
             sets=control_sets(groups),
         )
 
 
-def _within(pair: np.ndarray, groups: Groups, n_parts: int) -> Within:
-    """Compare targets, and all perturbed cells together, with the controls of the same part (batch or stratum)."""
-    cells = np.bincount(pair, groups.pair_cells, minlength=(groups.n_targets + 2) * n_parts)
-    n = _with_pooled(cells[None, :, None], groups.n_targets, n_parts)[0, :, 0]
-    rows = np.arange(groups.n_targets + 2)  # targets, all perturbed cells, controls
-    return Within.of_pairs(np.repeat(rows, n_parts), np.tile(np.arange(n_parts), rows.size), n, groups.n_targets + 1)
+@dataclass(frozen=True)
+class _Parts:
+    """Comparison within parts of the cells (batches or strata): who adds up to what, and who meets which controls.
 
+    Parameters
+    ----------
+    into
+        The (target, part) of every pair, shape ``(pairs,)``.
+    n
+        How many (target, part) there are.
+    pooled
+        The (perturbed or control, part) of every pair; the last one collects cells that are left out.
+    within, pooled_within
+        The comparisons, of the targets and of all perturbed cells together.
+    """
 
-def _with_pooled(sums: np.ndarray, n_targets: int, n_parts: int) -> np.ndarray:
-    """Sums of (targets, controls, left out) x parts -> of (targets, all perturbed cells, controls) x parts."""
-    by_part = sums.reshape(sums.shape[0], n_targets + 2, n_parts, -1)
-    targets = by_part[:, :n_targets]
-    joined = [targets, targets.sum(axis=1, keepdims=True), by_part[:, n_targets : n_targets + 1]]
-    return np.concatenate(joined, axis=1).reshape(sums.shape[0], (n_targets + 2) * n_parts, -1)
+    into: np.ndarray
+    n: int
+    pooled: np.ndarray
+    within: Within
+    pooled_within: Within
+
+    @classmethod
+    def of(cls, groups: Groups, part: np.ndarray, n_parts: int) -> "_Parts":
+        t = groups.n_targets
+        keys, into = np.unique(groups.pair_target * n_parts + part, return_inverse=True)
+        cells = np.bincount(into, groups.pair_cells, minlength=keys.size)
+        within = Within.of_pairs(keys // n_parts, keys % n_parts, cells, t)
+        side = np.minimum(np.maximum(groups.pair_target - t + 1, 0), 2)  # 0 perturbed, 1 control, 2 left out
+        pooled = np.where(side == 2, 2 * n_parts, side * n_parts + part)
+        pooled_cells = np.bincount(pooled, groups.pair_cells, minlength=2 * n_parts + 1)
+        sides, parts = np.divmod(np.arange(2 * n_parts + 1), n_parts)
+        return cls(into, keys.size, pooled, within, Within.of_pairs(sides, parts, pooled_cells, 1))
+
+    def add_up(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of every (target, part), and of all perturbed cells and all controls in every part."""
+        alike = self.n == pairs.shape[1]  # one pair a part already, in the same order
+        return pairs if alike else add_up(pairs, self.into, self.n), add_up(pairs, self.pooled, self.pooled.max() + 1)
+
+    def delta(self, sums: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Deltas within parts and their standard errors, each (genes, T + 1)."""
+        found = self.within.delta(sums[..., LOG], sums[..., LOG_SQUARED])
+        together = self.pooled_within.delta(pooled[..., LOG], pooled[..., LOG_SQUARED])
+        delta, error = (np.concatenate(both, axis=1) for both in zip(found, together, strict=True))
+        return delta, error
+
+    def fold_change(self, sums: np.ndarray, pooled: np.ndarray) -> np.ndarray:
+        """log2 fold changes within parts, (genes, T + 1)."""
+        changes = [w.fold_change(s[..., NORMALIZED]) for w, s in ((self.within, sums), (self.pooled_within, pooled))]
+        return np.concatenate(changes, axis=1)
 
 
 @dataclass(frozen=True)
@@ -243,6 +273,7 @@ class _Visit:
         self._block = values.new_block()
         self._value, self._ratio, self._logged, self._normalized = np.empty((4, GENES_AT_ONCE, n))
         self._start = np.empty((GENES_AT_ONCE, plan.groups.start.size), np.int64)
+        self._pairs = np.empty((GENES_A_BLOCK, plan.groups.pair_target.size, len(FIELDS)))
         self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
 
     def block(self, b: int) -> _BlockResult:
@@ -250,7 +281,8 @@ class _Visit:
         plan, groups = self._plan, self._plan.groups
         block = self._values.block(b, self._block)
         genes, n_codes, n_groups = block.shape[0], groups.code_target.size, groups.n_targets + 2
-        pairs = np.zeros((genes, groups.pair_target.size, len(FIELDS)))
+        pairs = self._pairs[:genes]
+        pairs[:] = 0
         guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
         ends = np.empty((genes, 4))
         u, tie = np.empty((genes, n_codes)), np.empty((genes, n_groups, 1))
@@ -263,14 +295,15 @@ class _Visit:
                 u[g + k], tie[g + k] = self._ranker.walk(keys, m, plan.pooled)
                 if plan.strata:
                     u_within[g + k], tie_within[g + k] = self._ranker.walk(keys, m, plan.strata.ranks)
-        targets = add_up(pairs, groups.pair_target, n_groups)
+        folds = add_up(pairs, plan.fold, n_groups * groups.n_folds)
+        targets = add_up(folds, np.repeat(np.arange(n_groups), groups.n_folds), n_groups)
         effects = _pooled_effects(plan, targets, u, tie) | _within_effects(plan, pairs)
         if plan.strata:
-            effects |= _stratified_effects(plan, plan.strata, pairs, u_within, tie_within)
+            effects |= _stratified_effects(groups, plan.strata, pairs, u_within, tie_within)
         return _BlockResult(
             targets,
             guides,
-            add_up(pairs, plan.fold, n_groups * groups.n_folds),
+            folds,
             ends,
             effects,
             plan.sets.log10_p(u, tie[:, -1, 0], int(groups.target_cells[groups.n_targets])),
@@ -319,31 +352,25 @@ def _pooled_effects(plan: _Plan, targets: np.ndarray, u: np.ndarray, tie: np.nda
 
 
 def _within_effects(plan: _Plan, pairs: np.ndarray) -> dict[str, np.ndarray]:
-    groups = plan.groups
-    by_batch = add_up(pairs, plan.batch_pair, (groups.n_targets + 2) * groups.n_batches)
-    by_batch = _with_pooled(by_batch[..., LOG], groups.n_targets, groups.n_batches)
-    delta, error = plan.by_batch.delta(by_batch[..., 0], by_batch[..., 1])
+    delta, error = plan.batches.delta(*plan.batches.add_up(pairs))
     return {"delta_within_batch": delta, "delta_within_batch_se": error}
 
 
 def _stratified_effects(
-    plan: _Plan, strata: "_Strata", pairs: np.ndarray, u: np.ndarray, tie: np.ndarray
+    groups: Groups, strata: "_Strata", pairs: np.ndarray, u: np.ndarray, tie: np.ndarray
 ) -> dict[str, np.ndarray]:
-    groups, n_targets = plan.groups, plan.groups.n_targets
-    by_stratum = add_up(pairs, strata.pair, (n_targets + 2) * groups.n_strata)
-    log = _with_pooled(by_stratum[..., LOG], n_targets, groups.n_strata)
-    normalized = _with_pooled(by_stratum[..., NORMALIZED], n_targets, groups.n_strata)[..., 0]
-    delta, error = strata.within.delta(log[..., 0], log[..., 1])
+    sums = strata.parts.add_up(pairs)
+    delta, error = strata.parts.delta(*sums)
     cells = strata.ranks.group_cells
-    u_target = np.zeros((u.shape[0], n_targets + 1, groups.n_strata))
-    perturbed = np.flatnonzero(groups.code_target < n_targets)
+    u_target = np.zeros((u.shape[0], groups.n_targets + 1, groups.n_strata))
+    perturbed = np.flatnonzero(groups.code_target < groups.n_targets)
     u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = u[:, perturbed]
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
     p, area = van_elteren(u_target, cells[:-1], cells[-1], tie[:, :-1])
     return {
         "delta_stratified": delta,
         "delta_stratified_se": error,
-        "log2_fold_change_stratified": strata.within.fold_change(normalized),
+        "log2_fold_change_stratified": strata.parts.fold_change(*sums),
         "auc_stratified": area,
         "log10_p_stratified": p,
         "p_value_stratified": 10.0**p,
@@ -443,15 +470,18 @@ def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
         return np.concatenate(list(pool.map(sums, range(values.n_blocks))))
 
 
-def chunks_of_cells(values: GeneMajor, genes: np.ndarray, factors: SizeFactors) -> Iterator[tuple[slice, np.ndarray]]:
+def chunks_of_cells(
+    values: GeneMajor, genes: np.ndarray, factors: SizeFactors, threads: int
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Log-normalized expression (float32) of some genes, chunk of cells by chunk of cells: ``(cells, genes x cells)``."""
-    for c in range(values.n_chunks):
-        first = c * values.cells_a_chunk
-        raw = values.cells_of_chunk(c, genes).astype(np.float32)
-        cells = slice(first, first + raw.shape[1])
-        if values.kind is Values.COUNTS:
-            totals = factors.totals[cells]
-            scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
-            raw *= scale
-            np.log1p(raw, out=raw)
-        yield cells, raw
+    totals = factors.totals
+    scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
+    with ThreadPoolExecutor(threads) as pool:
+        for c in range(values.n_chunks):
+            first = c * values.cells_a_chunk
+            x = values.cells_of_chunk(c, genes, pool).astype(np.float32)
+            cells = slice(first, first + x.shape[1])
+            if values.kind is Values.COUNTS:
+                x *= scale[cells]
+                np.log1p(x, out=x)
+            yield cells, x

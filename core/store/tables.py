@@ -15,6 +15,7 @@ tables.json, manifest.json
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,19 @@ from core.data.cells import Cells
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, Values
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
-from core.stats.energy import energy_distance, principal_axes
+from core.stats.energy import energy_distances, principal_axes
 from core.stats.fdr import benjamini_hochberg
 from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
-from core.store._files import fsync_folder, map_arrays, unfinished_folder, write_manifest
+from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_manifest
 from core.store.sweep import SizeFactors, Swept, chunks_of_cells, sweep
 from core.store.values import GeneMajor, Report
 
 TABLES_VERSION = 1
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
-PCA_CELLS = 20_000
+PCA_CELLS = 10_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 2_000
 N_HVG = 2000
@@ -98,7 +99,7 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         genes = _gene_table(inputs, groups, swept)
         _false_discovery_rates(unfinished)
         guides = _guide_table(inputs, groups, swept)
-        distance = _energy_distances(inputs, groups, genes, report)
+        distance = _energy_distances(inputs, groups, genes, threads, report)
         targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides, distance)
         _write_effect_names(unfinished / "effects.h5ad", targets, genes)
         _write_effect_names(unfinished / "pooled.h5ad", pooled, genes)
@@ -383,10 +384,10 @@ def _falls_as_far(
     return found
 
 
-def _energy_distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, report: Report) -> np.ndarray:
+def _energy_distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report) -> np.ndarray:
     """Energy distance to the controls in 50 principal components of the highly variable genes, T + 1 values.
 
-    Axes are fitted on at most 20,000 cells drawn at random; every target is compared by at most 2,000 of its cells with
+    Axes are fitted on at most 10,000 cells drawn at random; every target is compared by at most 2,000 of its cells with
     2,000 controls. The draw is seeded.
     """
     rng = np.random.default_rng(SEED)
@@ -404,20 +405,21 @@ def _energy_distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, 
     fit = np.zeros(groups.order.size, bool)
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     report("Comparing cells", 0, 2, "steps")
-    sample = np.concatenate([x[:, fit[cells]] for cells, x in chunks_of_cells(inputs.values, variable, inputs.factors)], axis=1)
+    chunks = partial(chunks_of_cells, inputs.values, variable, inputs.factors, threads)
+    sample = np.concatenate([x[:, fit[cells]] for cells, x in chunks()], axis=1)
     mean, axes = principal_axes(sample, PCA_COMPONENTS)
     del sample
+    offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
     needed = np.zeros(groups.order.size, bool)
     needed[np.concatenate(drawn)] = True
     coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
-    for cells, x in chunks_of_cells(inputs.values, variable, inputs.factors):
+    for cells, x in chunks():
         here = needed[cells]
-        coordinates[cells][here] = (x[:, here] - mean[:, None].astype(np.float32)).T @ axes.astype(np.float32)
+        coordinates[cells][here] = (x[:, here] - offset).T @ axes
     report("Comparing cells", 1, 2, "steps")
-    control = coordinates[drawn[t]]
-    for k, cells in enumerate([*drawn[:t], drawn[t + 1]]):
-        if len(cells) > 1:
-            result[k] = energy_distance(coordinates[cells], control)
+    compared = [*range(t), t + 1]
+    found = energy_distances([coordinates[drawn[k]] for k in compared if len(drawn[k]) > 1], coordinates[drawn[t]])
+    result[[row for row, k in enumerate(compared) if len(drawn[k]) > 1]] = found
     report("Comparing cells", 2, 2, "steps")
     return result
 

@@ -36,7 +36,7 @@ from core.data.chunks import CellChunk, cell_chunks, gene_chunks
 from core.data.reading import Source
 from core.errors import DamagedStoreError, InvalidValuesError
 from core.schema import Values
-from core.store._files import fsync_folder, unfinished_folder
+from core.store.files import fsync_folder, unfinished_folder
 from core.store._kernels import FRACTION, NEGATIVE, NOT_FINITE, OVER_16_BITS, scatter_columns, scatter_rows
 
 VALUES_VERSION = 1
@@ -166,14 +166,17 @@ class GeneMajor:
         """Values of gene ``g`` in all cells, in file order."""
         return self.block(g // GENES_A_BLOCK)[g % GENES_A_BLOCK].copy()
 
-    def cells_of_chunk(self, chunk: int, genes: np.ndarray) -> np.ndarray:
-        """Values of some genes (sorted) in one chunk of cells, shape ``(genes, cells of the chunk)``."""
+    def cells_of_chunk(self, chunk: int, genes: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
+        """Values of some genes in one chunk of cells, shape ``(genes, cells of the chunk)``."""
         first = chunk * self.cells_a_chunk
         width = min(self.cells_a_chunk, self.n_cells - first)
         out = np.empty((genes.size, width), self.dtype)
-        for b in np.unique(genes // GENES_A_BLOCK):
+
+        def fill(b: int) -> None:
             wanted = genes // GENES_A_BLOCK == b
-            out[wanted] = self.tile(chunk, int(b)).reshape(-1, width)[genes[wanted] % GENES_A_BLOCK]
+            out[wanted] = self.tile(chunk, b).reshape(-1, width)[genes[wanted] % GENES_A_BLOCK]
+
+        list(pool.map(fill, np.unique(genes // GENES_A_BLOCK).tolist()))
         return out
 
     @property

@@ -40,27 +40,21 @@ def pick(
     is_new = key not in st.session_state
     _take_settled(key)
     text = asked(key) or start
-    if is_new and text is not None:
-        st.session_state[key] = text
-        if not st.query_params.get(key):
-            st.query_params[key] = text
-    value = st.selectbox(label, options, index=None, key=key, bind="query-params", required=True, **look)
     meant = resolve(text) if text else None
+    if is_new and text:
+        st.session_state[key] = meant or text
+        _write(key, meant or text)
+    value = st.selectbox(label, options, index=None, key=key, bind="query-params", required=True, **look)
     if meant is not None and meant != value:
         settle(key, meant)
     return text
 
 
 def switch(label: str, options: Sequence[str], *, key: str, **look: Any) -> str:
-    """One of a few options, the first where the address names none; the address may spell it in any case."""
-    _take_settled(key)
-    text = (asked(key) or "").casefold()
+    """One of a few options, the first where the address names none; an address that names no option is cleaned."""
     picked = st.segmented_control(
         label, options, default=options[0], key=key, required=True, bind="query-params", **look
     )
-    meant = {option.casefold(): option for option in options}.get(text)
-    if meant is not None and meant != picked:
-        settle(key, meant)
     return picked if picked in options else options[0]
 
 
@@ -68,6 +62,12 @@ def settle(key: str, value: str | None) -> None:
     """Run the page again with another value in a widget that is made already, as when an alias was typed."""
     st.session_state[_settled(key)] = value
     st.rerun()
+
+
+def _write(key: str, value: str) -> None:
+    """Put a choice into the address before its widget is made; after that the widget keeps it there."""
+    if st.query_params.get(key) != value:
+        st.query_params[key] = value
 
 
 def _take_settled(key: str) -> None:

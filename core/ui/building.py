@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def job_progress(job: Job, title: str) -> None:
-    """A card's inside: what is being done, how far it is, the time left, Cancel. Refreshes itself, ends with a rerun."""
+    """A card's inside: what is being done, how far it is, the time left, Cancel. Refreshes itself."""
     st.header(escape_markdown(title))
     _watched(job.id, f"cancel-{job.id}")
 

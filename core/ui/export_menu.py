@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.figures import FIGURES
+from core.figures import FIGURES, Figure
 from core.figures.export import export_figure, figure_data_bytes, file_name
 from core.ui.errors import shown_errors
 from core.ui.state import View, view_key
@@ -20,9 +20,9 @@ CHOICES = "export choices"
 """Where the session keeps the last choice."""
 
 
-def export_button(name: str, view: View, *, key: str, **options: Any) -> None:
+def export_button(name: str, view: View, **options: Any) -> None:
     """The button of a card that opens the dialog for its figure."""
-    if st.button("Export", key=f"export-{key}", type="tertiary", icon=":material/download:"):
+    if st.button("Export", key=f"export-{name}", type="tertiary", icon=":material/download:"):
         export_dialog(name, view, options)
 
 
@@ -36,7 +36,7 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
         picture.skeleton(height=PREVIEW_HEIGHT)
         size_line = st.empty()
     with chosen, shown_errors():
-        form, width_mm, shape, dpi = _choices(FIGURES[name].cloud)
+        form, width_mm, shape, dpi = _choices(FIGURES[name])
         size = st.empty()
         _downloads(name, view, options, form, width_mm, shape, dpi)
     if getattr(view, "methods", ""):
@@ -49,17 +49,20 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
         size.caption(_size_words(png, width_mm, form, dpi, cloud=FIGURES[name].cloud))
 
 
-def _choices(cloud: bool) -> tuple[str, float, str, int]:
+def _choices(figure: Figure) -> tuple[str, float, str, int]:
     """Format, width in mm, shape and dots per inch; the session remembers the last ones."""
-    last = st.session_state.setdefault(CHOICES, {"form": "PDF", "width": "85 mm", "mm": 89, "shape": "square", "dpi": 300})
+    last = st.session_state.setdefault(
+        CHOICES, {"form": "PDF", "width": "85 mm", "mm": 89, "shape": "square", "dpi": 300}
+    )
     last["form"] = _switch("Format", list(FORMATS), last["form"])
     last["width"] = _switch("Width", [*WIDTHS, OTHER], last["width"])
     if last["width"] == OTHER:
         last["mm"] = st.number_input(
             "Width in mm", 20, 400, int(last["mm"]), help="Nature takes 89 and 183 mm, Science 57, 121 and 184 mm."
         )
-    last["shape"] = _switch("Shape", SHAPES, last["shape"])
-    if cloud or last["form"] == "PNG":
+    if figure.shapes:
+        last["shape"] = _switch("Shape", SHAPES, last["shape"])
+    if figure.cloud or last["form"] == "PNG":
         label = "Dots per inch" if last["form"] == "PNG" else "Dots per inch, point cloud only"
         last["dpi"] = _switch(label, DPI, last["dpi"])
     width_mm = float(WIDTHS.get(last["width"], last["mm"]))
@@ -75,9 +78,7 @@ def _downloads(
 ) -> None:
     st.download_button(
         f"Download {form}",
-        lambda: export_figure(
-            name, view, format=form.lower(), width_mm=width_mm, shape=shape, dpi=dpi, **options
-        ),
+        lambda: export_figure(name, view, format=form.lower(), width_mm=width_mm, shape=shape, dpi=dpi, **options),
         file_name=file_name(name, view, width_mm, form.lower()),
         mime=FORMATS[form],
         type="primary",
@@ -107,9 +108,7 @@ def preview_png(name: str, view: View, width_mm: float, shape: str, options: dic
 def _preview(
     _view: View, name: str, key: object, width_mm: float, shape: str, options: tuple[tuple[str, Any], ...]
 ) -> bytes:
-    return export_figure(
-        name, _view, format="png", width_mm=width_mm, shape=shape, dpi=PREVIEW_DPI, **dict(options)
-    )
+    return export_figure(name, _view, format="png", width_mm=width_mm, shape=shape, dpi=PREVIEW_DPI, **dict(options))
 
 
 def _size_words(png: bytes, width_mm: float, form: str, dpi: int, *, cloud: bool) -> str:

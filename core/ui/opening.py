@@ -4,10 +4,12 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import pandas as pd
 import streamlit as st
 
 from core import store
@@ -17,9 +19,11 @@ from core.jobs.queue import Job
 from core.settings import settings
 from core.store import Study
 from core.ui import address, state
-from core.ui.building import job_progress
+from core.ui.building import ended_badly, job_progress
 from core.ui.errors import say, shown_errors
 from core.ui.roles_form import roles_form
+from core.ui.state import Choice
+from core.views.study import StudyView
 from core.views.text import escape_markdown, number, plain
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -183,6 +187,103 @@ def study_or_way_to_one() -> Study:
     else:
         st.info(f"**{escape_markdown(choice.name)} is not built yet.** The Study page shows how far it is.")
     st.stop()
+
+
+def built_study() -> Study:
+    """The picked study for its own page; while it is built, or where it cannot be shown, the page says so and ends."""
+    choice = state.chosen()
+    if choice is None:
+        st.title("Study", anchor=False)
+        no_study_card()
+        st.stop()
+    if not choice.is_shown:
+        building_page(choice)
+        st.stop()
+    job, record = choice.job, choice.record
+    assert record is not None
+    if choice.is_building and job is not None:
+        with st.container(border=True, key="rebuilding"):
+            job_progress(job, f"Rebuilding {choice.name}")
+    elif job is not None and job.created > record.built_at:
+        ended_badly(job, "The last build")
+    if record.state == "stale":
+        stale_note(choice)
+    if record.state == "missing-file":
+        st.info(
+            f"**The file is no longer at {escape_markdown(str(record.path), longest=200)}.** The tables made from it "
+            "are shown; roles can be corrected when it is back or opened at its new place.",
+            icon=":material/link_off:",
+        )
+    return state.open_study(choice)
+
+
+def stale_note(choice: Choice) -> None:
+    """Say that the file was changed after the tables were made, with both times, and offer to read it again."""
+    assert choice.record is not None
+    path = choice.record.path
+    changed, built = (
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(t)) for t in (_changed_at(path), choice.record.built_at)
+    )
+    st.info(
+        f"**These numbers are older than the file.** The file changed at {changed}, the tables are from {built}.",
+        icon=":material/update:",
+    )
+    if st.button("Read the changed file", icon=":material/refresh:"):
+        with shown_errors():
+            open_path(path)
+
+
+def building_page(choice: Choice) -> None:
+    """The Study page before there are tables: what is known of the file, and how far the build is."""
+    st.caption("Study · not built yet")
+    st.title(escape_markdown(choice.name), anchor=False)
+    job = choice.job
+    main, side = st.columns([3, 2], gap="medium")
+    with main, st.container(border=True, key="building"):
+        if job is not None and job.is_live:
+            job_progress(job, f"Reading {choice.name}")
+            st.skeleton(height=300)
+        elif job is not None:
+            ended_badly(job, "Reading the file")
+            if st.button("Go on", type="primary", icon=":material/refresh:"):
+                queue.submit(job.verb, job.args, key=job.key, title=job.title)
+                st.rerun()
+        else:
+            st.caption("The build was interrupted before its tables were finished.")
+            if choice.record is not None and st.button("Go on", type="primary", icon=":material/refresh:"):
+                build(choice.id, choice.name, choice.record.path, {})
+                st.rerun()
+    path = Path(job.args[0]) if job is not None else choice.record.path if choice.record is not None else None
+    if path is not None:
+        with side, st.container(border=True, key="card-roles"), shown_errors():
+            st.header("How the file was read", anchor=False)
+            roles_table(_evidence(str(path), _changed_at(path)))
+
+
+def roles_card(study: Study, view: StudyView) -> None:
+    """How the file was read, with the evidence, and the way to correct it."""
+    st.header("How the file was read", anchor=False)
+    roles_table(view.roles)
+    for note in study.notes:
+        st.caption(escape_markdown(note, longest=400))
+    if st.button("Correct the roles", type="tertiary", icon=":material/edit:"):
+        correct_roles_dialog(study)
+
+
+def roles_table(evidence: pd.DataFrame) -> None:
+    """Role, what it was read from, why: three columns."""
+    shown = evidence.iloc[:, :3].map(lambda words: escape_markdown(words, longest=120))
+    shown.columns = ["Role", "Read from", "Evidence"]
+    st.table(shown.set_index("Role"), border="horizontal")
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _evidence(path: str, changed_at: float) -> pd.DataFrame:
+    return store.inspect(path).reading.evidence
+
+
+def _changed_at(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def no_study_card() -> None:

@@ -11,10 +11,13 @@ from core.views.text import number
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "assets"
+SIDEBAR_PX = 248
 
-st.set_page_config(page_title="Perturbscope", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.set_page_config(
+    page_title="Perturbscope", page_icon=str(ASSETS / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR_PX
+)
 st.html(ASSETS / "perturbscope.css")
-st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
+st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="medium")
 
 
 def study_picker() -> None:

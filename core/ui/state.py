@@ -22,6 +22,7 @@ from core.views.perturbation import PerturbationView
 from core.views.perturbation import perturbation_view as make_perturbation_view
 from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
+from core.views.text import escape_markdown
 
 View = PerturbationView | StudyView
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
@@ -67,7 +68,9 @@ def choices() -> list[Choice]:
     builds = build_jobs()
     names = {study_id: record.name for study_id, record in records.items()}
     names |= {study_id: job.title for study_id, job in builds.items() if study_id not in names}
-    newest_first = sorted(names, key=lambda study_id: _newest(records.get(study_id), builds.get(study_id)), reverse=True)
+    newest_first = sorted(
+        names, key=lambda study_id: _newest(records.get(study_id), builds.get(study_id)), reverse=True
+    )
     taken = list(names.values())
     return [
         Choice(
@@ -183,15 +186,36 @@ class Thresholds:
     stratified: bool | None = None
 
 
+def pick_thresholds(study: Study) -> Thresholds:
+    """What counts as changed, from the popover beside the picker."""
+    with st.popover("Thresholds", type="tertiary", icon=":material/tune:"):
+        fdr = st.number_input(
+            "FDR below", 0.0001, 0.5, FDR_THRESHOLD, 0.01, format="%g", key="fdr", bind="query-params",
+            help="Benjamini-Hochberg within a target, over all measured genes.",
+        )  # fmt: skip
+        fold = st.number_input(
+            "At least so many fold", 1.0, 16.0, FOLD_THRESHOLD, 0.1, format="%g", key="fold", bind="query-params",
+            help="Significant is not large: many cells resolve tiny shifts.",
+        )  # fmt: skip
+        stratified = None
+        if study.has_strata:
+            stratified = st.toggle(
+                f"Test within {escape_markdown(study.roles.stratum_col or 'strata')}",
+                study.stratified_default,
+                key="within",
+                bind="query-params",
+                help="Compares cells only with controls of the same group (van Elteren's test).",
+            )
+    return Thresholds(fdr, fold, stratified)
+
+
 def perturbation_view(study: Study, target: str, thresholds: Thresholds) -> PerturbationView:
     """Everything the Perturbation page says about one target."""
     return _perturbation_view(study, target, thresholds.fdr, thresholds.fold, thresholds.stratified)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _perturbation_view(
-    study: Study, target: str, fdr: float, fold: float, stratified: bool | None
-) -> PerturbationView:
+def _perturbation_view(study: Study, target: str, fdr: float, fold: float, stratified: bool | None) -> PerturbationView:
     return make_perturbation_view(study, target, fdr=fdr, fold=fold, stratified=stratified)
 
 

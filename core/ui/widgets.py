@@ -1,22 +1,28 @@
 """The pieces of a page, in the order in which every page has them: header, headline, vitals, cards, tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.figures import FIGURES
+from core.figures import FIGURES, genes_in_box
+from core.store import Study
 from core.ui import address, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.state import View
-from core.views.parts import Check, Note, Vital
-from core.views.text import escape_html, escape_markdown, number, plain
+from core.views.parts import Care, Note, Vital
+from core.views.perturbation import PerturbationView
+from core.views.study import StudyView
+from core.views.text import escape_html, escape_markdown, p_value, plain, plural, signed
 
+PERTURBATION_PAGE = Path(__file__).parents[2] / "pages" / "perturbation.py"
+HIGHLIGHT_WIDTH = 190
 CHECK_ICONS = {True: ":green[:material/check:]", False: ":orange[:material/warning:]", None: ":gray[:material/remove:]"}
 NOTE_BOXES = {
     "warning": (st.warning, ":material/warning:"),
@@ -32,14 +38,15 @@ SMALLEST_SHOWN = 1e-300
 
 def page_header() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two places side by side: crumb and title on the left, the picker at the bottom right."""
-    title, picker = st.columns([3, 1], vertical_alignment="bottom", gap="medium")
-    return title, picker
+    heading, picker = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
+    return heading, picker.container(horizontal=True, vertical_alignment="bottom")
 
 
 def title(view: View) -> None:
     """The crumb and the name of the thing itself."""
-    st.caption(view.crumb)
-    st.title(escape_markdown(view.title), anchor=False)
+    with st.container(gap=None):
+        st.caption(view.crumb)
+        st.title(view.title, anchor=False)
 
 
 def headline(view: View) -> None:
@@ -72,7 +79,7 @@ def vitals(numbers: Sequence[Vital]) -> None:
     """The strip of numbers under the headline: label, value, context."""
     with st.container(border=True, key="vitals"), st.grid(len(numbers), min_column_width=150, gap="small") as grid:
         for vital in numbers:
-            with grid.cell():
+            with grid.cell(), st.container(gap=None):
                 st.metric(vital.label, vital.value, help=vital.help or None)
                 st.caption(f":orange[:material/warning:] {vital.context}" if vital.warn else vital.context)
 
@@ -90,7 +97,7 @@ def card(key: str, height: Any = "content") -> Iterator[None]:
 @contextmanager
 def card_header() -> Iterator[None]:
     """A row with the figure switch or the title on the left and the export on the right."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"):
         yield
 
 
@@ -145,13 +152,6 @@ def key_line(entries: Sequence[tuple[str, str, str]]) -> None:
         st.html(f'<div class="ps-keys">{words}</div>')
 
 
-def checks_card(checks: Sequence[Check]) -> None:
-    """Can I trust it: each check with its number in words; a failed one is orange, with a triangle."""
-    st.header("Can I trust it?", anchor=False)
-    for check in checks:
-        st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
-
-
 # ----------------------------------------------------------------------------------------- the perturbation cards
 
 
@@ -159,42 +159,133 @@ EFFECT_FIGURES = {"Scatter": "scatter", "Volcano": "volcano", "MA plot": "ma"}
 ORDERS = {"delta": "delta", "log2 FC": "log2_fold_change", "FDR": "fdr"}
 SCALES = {"Log-normalized": "log-normalized", "Counts": "counts"}
 MOST_OFFERED = 500
-FRAME_HEIGHT = 500
+MOST_LINES = 6
+MOST_CARES = 5
+FRAME_HEIGHT = 470
 
 
 @st.fragment
-def effect_card(view: PerturbationView, has_counts: bool) -> None:
+def effect_card(view: PerturbationView, study: Study) -> None:
     """All genes at once: scatter, volcano or MA plot, with highlights, and what is picked in it in words."""
     with shown_errors():
         with card_header():
-            name = EFFECT_FIGURES[address.switch("Figure", list(EFFECT_FIGURES), key="figure")]
-            highlight = pick_highlights(view)
-            options: dict[str, Any] = {"highlight": highlight}
-            if name == "scatter" and has_counts:
-                with st.popover("Scale", type="tertiary"):
-                    options["scale"] = SCALES[address.switch("Scale", list(SCALES), key="scale")]
+            name = EFFECT_FIGURES[
+                address.switch("Figure", list(EFFECT_FIGURES), key="figure", label_visibility="collapsed")
+            ]
+            highlight, unknown = pick_highlights(view, study)
+            options: dict[str, Any] = {"highlight": highlight} | figure_options(name, study)
             export_button(name, view, **options)
         picked = figure(name, view, picks=True, **options)
-        for gene in dict.fromkeys([*highlight, *picked_genes(picked)]):
+        for text in unknown:
+            st.caption(f":orange[:material/warning:] No gene is called {escape_markdown(text)}.")
+        for gene in list(dict.fromkeys([*picked_genes(picked), *highlight]))[:MOST_LINES]:
             st.markdown(gene_line(view, gene))
-        boxed_table(boxed_genes(name, view, picked, options))
+        boxed(genes_in_box(view, name, box_of(picked), **options), view, name)
 
 
-def pick_highlights(view: PerturbationView) -> tuple[str, ...]:
-    """Genes to ring in the figure, typed or picked; a typed name that is no gene is said and left out."""
-    offered = list(view.genes.index[:MOST_OFFERED])
+def figure_options(name: str, study: Study) -> dict[str, Any]:
+    """What can be chosen about a figure beyond its kind: its scale, and every gene as a dot."""
+    options: dict[str, Any] = {}
+    with st.popover("Options", type="tertiary", icon=":material/tune:"):
+        if study.has_counts:
+            scale = SCALES[address.switch("Axes of the scatter", list(SCALES), key="scale")]
+            if name == "scatter":
+                options["scale"] = scale
+        options["every"] = st.toggle(
+            "Every gene as a dot", key="every", bind="query-params",
+            help="Instead of tiles that are darker where more genes lie. Takes longer to draw.",
+        )  # fmt: skip
+    return options
+
+
+def pick_highlights(view: PerturbationView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+    """Genes to ring in the figure, typed or picked, and those typed names that are no gene of the study."""
     typed = st.multiselect(
         "Highlight genes",
-        offered,
+        list(view.genes.index[:MOST_OFFERED]),
         key="highlight",
         placeholder="Highlight genes",
         accept_new_options=True,
         label_visibility="collapsed",
         bind="query-params",
         select_all=False,
-        width=200,
+        width=HIGHLIGHT_WIDTH,
     )
-    return tuple(typed)
+    words = [word for text in typed for word in re.split(r"[\s,;]+", text) if word]  # a pasted list is one text
+    found = [word if word in view.genes.index else study.find_gene(word) for word in words]
+    known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
+    return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
+
+
+def picked_genes(picked: Any) -> list[str]:
+    """The genes whose dots were clicked."""
+    points = picked.selection.get("pick", []) if picked else []
+    return [str(point["gene"]) for point in points if point.get("gene")]
+
+
+def box_of(picked: Any) -> dict[str, Sequence[float]]:
+    """The ranges of the box that was drawn; empty where there is none."""
+    ranges = picked.selection.get("box", {}) if picked else {}
+    return {axis: [float(end) for end in ends] for axis, ends in ranges.items()} if ranges else {}
+
+
+def gene_line(view: PerturbationView, gene: str) -> str:
+    """One gene's numbers as a line."""
+    if gene not in view.genes.index:
+        return f"**{escape_markdown(gene)}** has no numbers here."
+    row = view.genes.loc[gene]
+    return (
+        f"**{escape_markdown(gene)}** {number_words(row['ctrl_mean'])} in controls, "
+        f"{number_words(row['pert_mean'])} in perturbed cells (log-normalized): delta {signed(row['delta'])}, "
+        f"log2 FC {signed(row['log2_fold_change'])}, FDR {p_value(row['fdr'])}."
+    )
+
+
+def number_words(x: float) -> str:
+    """A mean with two decimals."""
+    return f"{x:.2f}"
+
+
+def boxed(genes: Sequence[str], view: PerturbationView, name: str) -> None:
+    """The genes in the box that was drawn, as a table to look at and to take."""
+    if not genes:
+        return
+    with card_header():
+        st.markdown(f"**{plural(len(genes), 'gene')} in the box**")
+        rows = view.genes.loc[list(genes)]
+        table_download("Table (CSV)", lambda: rows, f"{file_stem(view)}_box_{name}.csv", key="boxed")
+    genes_table(rows, view, height=min(38 + 35 * len(genes), 250))
+
+
+@st.fragment
+def top_card(view: PerturbationView) -> None:
+    """The fifty largest changes as signed bars, in a frame that scrolls."""
+    with shown_errors():
+        with card_header():
+            by = ORDERS[address.switch("Order", list(ORDERS), key="by", label_visibility="collapsed")]
+            export_button("top_deltas", view, by=by)
+        figure("top_deltas", view, frame=FRAME_HEIGHT, by=by)
+
+
+def checks_card(view: PerturbationView) -> None:
+    """Can I trust it: each check with its number in words; a failed one is orange, with a triangle."""
+    st.header("Can I trust it?", anchor=False)
+    for check in view.checks:
+        st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
+    if view.calibration:
+        st.caption(view.calibration)
+
+
+def genes_card(view: PerturbationView) -> None:
+    """The table of all genes, searchable, with its own download; the distribution of deltas, closed at first."""
+    with card_header():
+        st.header(f"All {plural(len(view.genes), 'gene')}", anchor=False)
+        table_download("Table (CSV)", lambda: view.genes, f"{file_stem(view)}_genes.csv", key="all-genes")
+    genes_table(view.genes, view)
+    more = st.expander("Distribution of the deltas", key="deltas", on_change="rerun")
+    if more.open:
+        with more:
+            figure_card("delta_distribution", view)
 
 
 # ------------------------------------------------------------------------------------------------------- tables
@@ -212,3 +303,109 @@ def table_download(label: str, table: Callable[[], pd.DataFrame], file_name: str
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int | str = 400) -> None:
+    """Genes with means, change and test; the table's own search finds a symbol."""
+    perturbed = view.modality.capitalize()
+    columns = {
+        "gene": st.column_config.TextColumn("Gene", pinned=True),
+        "ctrl_mean": st.column_config.NumberColumn("Control", format="%.2f", help="Mean log-normalized expression."),
+        "pert_mean": st.column_config.NumberColumn(perturbed, format="%.2f", help="Mean log-normalized expression."),
+        "delta": st.column_config.NumberColumn("delta", format="%+.2f", help=f"{perturbed} minus control."),
+        "log2_fold_change": st.column_config.NumberColumn(
+            "log2 FC", format="%+.2f", help="Of mean normalized counts, 0.01 added to both."
+        ),
+        "fdr": st.column_config.NumberColumn("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg."),
+        "highly_variable": st.column_config.CheckboxColumn("Variable", help="Among the highly variable genes."),
+    }
+    shown = rows[list(columns)].assign(fdr=rows["fdr"].clip(lower=SMALLEST_SHOWN))
+    st.dataframe(shown, hide_index=True, height=height, column_config=columns, alt=f"Table of {len(rows):,} genes")
+
+
+def care_list(view: StudyView) -> None:
+    """Targets that need care, each with the reason and a way to its page."""
+    if not view.care:
+        return
+    st.header("Targets that need care", anchor=False)
+    for care in view.care[:MOST_CARES]:
+        target_link(care)
+    if len(view.care) > MOST_CARES:
+        with st.expander(f"{plural(len(view.care) - MOST_CARES, 'more target', 'more targets')}"):
+            for care in view.care[MOST_CARES:]:
+                target_link(care)
+
+
+def figure_tabs(view: StudyView, figures: Mapping[str, str]) -> None:
+    """Figures of one card behind tabs; only the one that is shown is drawn.
+
+    Parameters
+    ----------
+    view
+        What they show.
+    figures
+        Name of the figure by the tab's label.
+    """
+    tabs = st.tabs(list(figures), key="quality", on_change="rerun", bind="query-params")
+    for tab, name in zip(tabs, figures.values(), strict=True):
+        if tab.open:
+            with tab:
+                figure_card(name, view)
+
+
+def targets_card(view: StudyView) -> None:
+    """The table of all targets; a row that is picked opens its page."""
+    with card_header():
+        st.header(f"All {plural(len(view.targets), 'target')}", anchor=False)
+        table_download("Table (CSV)", lambda: view.targets, f"{file_stem(view)}_targets.csv", key="all-targets")
+    st.caption("Tick a row to open the target's page.")
+    percent = st.column_config.NumberColumn
+    columns = {
+        "target": st.column_config.TextColumn("Target", pinned=True),
+        "percent_left": percent("Transcript left", format="percent", help="Of the target's own transcript."),
+        "n_cells": st.column_config.NumberColumn("Cells", format="localized"),
+        "n_guides": st.column_config.NumberColumn("Guides"),
+        "n_significant": st.column_config.NumberColumn("FDR < 0.05", format="localized", help="Genes."),
+        "n_changed": st.column_config.NumberColumn("Changed", format="localized", help="Also at least 1.4-fold."),
+        "strength": st.column_config.TextColumn("Strength"),
+        "e_distance": st.column_config.NumberColumn("E-distance", format="%.2f"),
+    }
+    rows = view.targets if "target" in view.targets else view.targets.rename_axis("target").reset_index()
+    picked = st.dataframe(
+        rows[[column for column in columns if column in rows]],
+        hide_index=True,
+        height=400,
+        column_config=columns,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="targets",
+        alt=f"Table of {len(rows):,} targets",
+    )
+    if picked.selection.rows:
+        go_to_target(str(rows["target"].iloc[picked.selection.rows[0]]))
+
+
+# -------------------------------------------------------------------------------------------------------- links
+
+
+def go_to_target(target: str) -> None:
+    """Turn to the Perturbation page of a target of the picked study."""
+    choice = state.chosen()
+    st.switch_page(PERTURBATION_PAGE, query_params={"study": choice.label if choice else "", "target": target})
+
+
+def target_link(care: Care) -> None:
+    """A line that names a target and what needs care, and leads to its page."""
+    choice = state.chosen()
+    st.page_link(
+        PERTURBATION_PAGE,
+        label=f":orange[:material/warning:] **{care.name}** {care.sentence}",
+        query_params={"study": choice.label if choice else "", "target": care.target},
+    )
+
+
+def file_stem(view: View) -> str:
+    """How files taken from a page are named."""
+    subject = getattr(view, "target", "") or view.study_name
+    stem = re.sub(r"[^\w.+-]+", "_", plain(subject)).strip("._") or "table"
+    return f"{stem}_simulated" if view.simulated else stem

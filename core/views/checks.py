@@ -2,6 +2,7 @@
 
 import math
 
+from core.schema import MEASURABLE_MEAN
 from core.views import text
 from core.views.facts import DOMINANT_SHARE, Dominance, Facts
 from core.views.parts import Check
@@ -50,7 +51,7 @@ def perturbation_verified(facts: Facts) -> Check:
     """Whether the own transcript moved as the modality should move it, with its test."""
     what = facts.modality.value
     if facts.is_pooled:
-        return Check(f"{text.capitalized(what)} not told", f"{facts.n_targets:,} targets are mixed", None)
+        return Check(f"{text.capitalized(what)} cannot be told", f"{facts.n_targets:,} targets are mixed", None)
     sentences = [_transcript_sentence(t, facts) for t in facts.transcripts]
     verdicts = [_worked(t, facts.modality) for t in facts.transcripts]
     sentence = "; ".join(sentences)
@@ -109,9 +110,11 @@ def enough_cells(facts: Facts) -> Check:
         sentence = f"only {text.plural(facts.n_control, 'control cell')} to compare with"
         return Check("Few control cells", f"{sentence}; {_power(facts)}", False, sentence)
     if facts.has_few_cells:
-        return Check("Few cells", f"{text.plural(n, 'cell')}; {_power(facts)}", False, f"only {text.plural(n, 'cell')}")
-    median = "" if facts.is_pooled else f", the median target has {text.number(facts.study.targets['n_cells'].median())}"
-    return Check("Enough cells", f"{text.number(n)}{median}; {_power(facts)}", True)
+        cells = text.plural(n, "cell")
+        return Check("Few cells", f"{cells}; {_power(facts)}", False, f"only {cells}")
+    median = text.number(facts.study.targets["n_cells"].median())
+    beside = "" if facts.is_pooled else f", the median target has {median}"
+    return Check("Enough cells", f"{text.number(n)}{beside}; {_power(facts)}", True)
 
 
 def _power(facts: Facts) -> str:
@@ -126,17 +129,18 @@ def _power(facts: Facts) -> str:
 def batches_agree(facts: Facts) -> Check:
     """Whether two halves of the batches give the same effect profile."""
     n_all = len(facts.study.batches)
+    if facts.is_pooled:
+        return Check("Batches cannot be compared", "not computed for all targets together", None)
     if n_all < 2:
         reason = "the file names no batch" if n_all == 0 else "the file has one batch"
         return Check("Batches cannot be compared", reason, None)
-    if not facts.is_pooled and facts.n_batches < 2:
+    if facts.n_batches < 2:
         return Check("Batches cannot be compared", f"all cells lie in one of {n_all:,} batches", None)
     r = float(facts.row.get("batch_r", math.nan))
     if not math.isfinite(r):
         return Check("Batches cannot be compared", "too few cells in one half of the batches", None)
-    spread = f"{facts.n_batches} of {n_all} batches" if facts.n_batches else f"{n_all} batches"
-    sentence = f"r = {text.correlation(r)} between two halves of {spread}, {_over(facts)}"
-    return _agreement(facts, "Batches", sentence, r)
+    halves = "the two batches" if n_all == 2 else f"two halves of its {facts.n_batches} batches"
+    return _agreement(facts, "Batches", f"r = {text.correlation(r)} between {halves}{_own_left_out(facts)}", r)
 
 
 def guides_agree(facts: Facts) -> Check:
@@ -152,30 +156,30 @@ def guides_agree(facts: Facts) -> Check:
     r = float(facts.row.get("guide_r", math.nan))
     if not math.isfinite(r):
         return Check("Guides cannot be compared", "too few cells a guide", None)
-    own = ", own gene left out" if facts.transcript.is_measured else ""
-    return _agreement(facts, "Guides", f"median r = {text.correlation(r)} among {len(facts.guides)} guides{own}", r)
+    sentence = f"median r = {text.correlation(r)} among {len(facts.guides)} guides{_own_left_out(facts)}"
+    return _agreement(facts, "Guides", sentence, r)
 
 
 def _failed_guides(facts: Facts) -> Check:
     failed = facts.failed_guides
     left = facts.guides.set_index(facts.guides["guide"].astype(str)).loc[failed, "percent_left"]
     named = [f"{name(g)} leaves {text.percent(float(x))}" for g, x in left.items()]
-    n = len(facts.guides)
+    short = f"{len(failed)} of {len(facts.guides)} guides {'fails' if len(failed) == 1 else 'fail'}"
     sentence = f"{text.enumerate_words(named, at_most=3)} of the transcript; the other guides lower it"
-    return Check("Guides disagree", sentence, False, f"{len(failed)} of {n} guides {'fails' if len(failed) == 1 else 'fail'}")
+    return Check("Guides disagree", sentence, False, short)
 
 
 def _agreement(facts: Facts, what: str, sentence: str, r: float) -> Check:
     if r >= AGREE:
         return Check(f"{what} agree", sentence, True)
     if facts.n_changed_others < WEAK_EFFECT:
-        reason = f"{sentence}; with {text.plural(facts.n_changed_others, 'other gene')} changed there is little to agree on"
-        return Check(f"{what} cannot be compared", reason, None)
+        reason = f"with {text.plural(facts.n_changed_others, 'other gene')} changed there is little to agree on"
+        return Check(f"{what} cannot be compared", f"{sentence}; {reason}", None)
     return Check(f"{what} disagree", sentence, False, f"{what.lower()} disagree, r = {text.correlation(r)}")
 
 
-def _over(facts: Facts) -> str:
-    return f"over {text.plural(facts.n_genes, 'gene')}"
+def _own_left_out(facts: Facts) -> str:
+    return ", own gene left out" if facts.transcript.gene in facts.genes.index else ""
 
 
 # ----------------------------------------------------------------------------------- 5. no other gene falls as far
@@ -193,7 +197,14 @@ def no_other_falls_as_far(facts: Facts) -> Check:
         return _others_fall(facts)
     if facts.transcript.outcome is not Outcome.FALLS:
         return Check("No other gene is silenced", "no gene keeps 20 % or less".replace(" %", text.NBSP + "%"), True)
-    return Check("No other gene falls as far", _next_lowest(facts), True)
+    lowest = _next_lowest(facts)
+    if lowest is None:
+        return Check("No other gene falls as far", "no other gene falls", True)
+    gene, left = lowest
+    keeps = f"{name(gene)}, keeps {text.percent(left)}"
+    if left <= facts.transcript.left:  # a weak knock-down: its effects may be as large as itself
+        return Check("No other gene is silenced", f"the lowest, {keeps}", True)
+    return Check("No other gene falls as far", f"the next, {keeps}", True)
 
 
 def _others_fall(facts: Facts) -> Check:
@@ -212,17 +223,18 @@ def _with_left(gene: str, left: float, next_door: bool) -> str:
     return f"{name(gene)} ({share}{', next door' if next_door else ''})"
 
 
-def _next_lowest(facts: Facts) -> str:
+def _next_lowest(facts: Facts) -> tuple[str, float] | None:
+    """The other gene of which least is left, among those that change and are measurable."""
     table = facts.genes
     fallen = table[
         (table["fdr"] < facts.fdr)
-        & (table["ctrl_mean_normalized"] >= 0.05)
+        & (table["ctrl_mean_normalized"] >= MEASURABLE_MEAN)
         & ~table["gene"].isin([t.gene for t in facts.transcripts])
     ]
     left = (fallen["pert_mean_normalized"] / fallen["ctrl_mean_normalized"]).dropna()
     if left.empty or left.min() >= 1:
-        return "no other gene falls"
-    return f"the next, {name(left.idxmin())}, keeps {text.percent(float(left.min()))}"
+        return None
+    return str(left.idxmin()), float(left.min())
 
 
 def _no_other_rises_as_far(facts: Facts) -> Check:
@@ -251,15 +263,16 @@ def no_gene_dominates(facts: Facts) -> Check:
         return Check("Library cannot be judged", "no counts are known", None)
     share = f"{name(top.gene)} is {text.percent(top.share)} of control counts"
     if recipe.startswith("obs:"):
-        return Check("Library cannot be judged", f"{share} here; totals come from {name(recipe)}, not from these genes", None)
+        elsewhere = f"totals come from {name(recipe)}, not from these genes"
+        return Check("Library cannot be judged", f"{share} here; {elsewhere}", None)
     if recipe == "no-dominant" and top.share > 0.05:
         return Check("No gene dominates the library", f"{share}, and is left out of the size factors", True)
     if top.is_moved:
         sentence = f"{share}: its {_way(top)} makes every other gene look {_mirror(top)}"
-        return Check("One gene dominates the library", sentence, False, f"{share}")
+        return Check("One gene dominates the library", sentence, False, share)
     if top.share > DOMINANT_SHARE:
         sentence = f"{share}: where it varies, every other gene looks changed"
-        return Check("One gene dominates the library", sentence, False, f"{share}")
+        return Check("One gene dominates the library", sentence, False, share)
     return Check("No gene dominates the library", f"the largest, {share}", True)
 
 

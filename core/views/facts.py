@@ -1,6 +1,7 @@
 """What is known of one target, gathered once: the headline, the vitals and the checks only word it."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,13 +22,19 @@ from core.views.transcript import (
     transcript_in_effects,
 )
 
+_SHARE = re.compile(r"\s*\([^()]*% left\)$")
+
 DOMINANT_SHARE = 0.2
 """A gene that holds more of all control counts than this dominates the library."""
 
 NOTABLE_SHARE = 0.05
 """A gene that holds more than this dominates an effect too if its change shifts all other genes by 5 %."""
 
-TEST_COLUMNS = ("p_value", "log10_p", "fdr", "auc")
+EFFECT_COLUMNS = {
+    **{column: f"{column}_stratified" for column in ("delta", "log2_fold_change", "auc", "p_value", "log10_p", "fdr")},
+    "delta_se": "delta_stratified_se",
+}
+"""Columns of an effect, and their twins within strata."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,8 @@ class Facts:
     @property
     def n_batches(self) -> int:
         """Batches in which the target has cells; 0 where the study names none."""
-        return _whole(self.row.get("n_batches")) if len(self.study.batches) else 0
+        n_all = len(self.study.batches)
+        return min(_whole(self.row.get("n_batches", n_all)), n_all)
 
     @property
     def n_targets(self) -> int:
@@ -169,6 +177,13 @@ class Facts:
         own = {t.gene for t in self.transcripts}
         return int((self.genes["changed"] & ~self.genes["gene"].isin(own)).sum())
 
+    @cached_property
+    def n_shifted_others(self) -> int:
+        """Genes other than the perturbed ones that pass the FDR but change less than the fold."""
+        own = {t.gene for t in self.transcripts}
+        passed = (self.genes["fdr"] < self.fdr) & ~self.genes["changed"]
+        return int((passed & ~self.genes["gene"].isin(own)).sum())
+
     @property
     def has_too_few_cells(self) -> bool:
         """Whether no verdict can be given."""
@@ -187,8 +202,7 @@ class Facts:
     @property
     def stratum_word(self) -> str:
         """The stratum column as a word; empty where there is none."""
-        column = self.study.roles.stratum_col
-        return text.column_word(column) if column and self.study.has_strata else ""
+        return stratum_word(self.study)
 
     @property
     def is_confounded(self) -> bool:
@@ -203,11 +217,11 @@ class Facts:
 
     @cached_property
     def failed_guides(self) -> list[str]:
-        """Guides whose transcript interval includes or lies above 100 % although another guide's lies below."""
+        """Guides that leave the transcript as it is (the interval includes 100 %), worse than the target as a whole."""
         if self.transcript.outcome is not Outcome.FALLS or len(self.guides) < 2:
             return []
         told = self.guides[(self.guides["n_cells"] >= TOO_FEW_CELLS) & self.guides["high"].notna()]
-        failed = told[told["high"] >= 1]
+        failed = told[(told["high"] >= 1) & (told["low"] > self.transcript.left)]
         return [str(g) for g in failed["guide"]] if len(failed) < len(told) else []
 
     @cached_property
@@ -321,7 +335,7 @@ def gene_table(
         A gene has changed at an FDR below ``fdr`` and a mean normalized count at least ``fold`` times higher or
         lower, the pseudocount of ``log2_fold_change`` included.
     stratified
-        Take the test's columns from their ``_stratified`` twins.
+        Take effect and test from the columns within strata; the means stay those of all cells.
 
     Returns
     -------
@@ -331,8 +345,9 @@ def gene_table(
     """
     table = effects.copy()
     if stratified:
-        for column in TEST_COLUMNS:
-            table[column] = effects[f"{column}_stratified"]
+        for column, twin in EFFECT_COLUMNS.items():
+            if twin in effects:
+                table[column] = effects[twin]
     changed = (table["fdr"] < fdr) & (table["log2_fold_change"].abs() >= math.log2(fold) - 1e-12)
     role = np.where(~changed, "neutral", np.where(table["delta"] < 0, "down", "up"))
     variable = genes["highly_variable"].reindex(table.index)
@@ -360,7 +375,8 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
         size = float(random["n_cells"].iloc[int(distance.argmin())])
         near = random[np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / size)) <= math.log(1.1)]
         calls = near["n_significant"]
-        found |= {"n_sets": len(near), "set_size": int(size), "median": float(calls.median()), "maximum": int(calls.max())}
+        found |= {"n_sets": len(near), "set_size": int(size)}
+        found |= {"median": float(calls.median()), "maximum": int(calls.max())}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):
         worst = guides.iloc[int(guides["n_significant"].to_numpy().argmax())]
@@ -373,6 +389,12 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
     return Calibration(**found)
 
 
+def stratum_word(study: Any) -> str:
+    """The stratum column as a word; empty where there is none."""
+    column = study.roles.stratum_col
+    return text.column_word(column) if column and study.has_strata else ""
+
+
 def strength_counts(study: Any, stratified: bool) -> pd.Series:
     """Genes at FDR < 0.05 of every target, by the test that is shown."""
     targets = study.targets
@@ -381,9 +403,21 @@ def strength_counts(study: Any, stratified: bool) -> pd.Series:
     return targets["n_significant"]
 
 
+def strength_class(n_significant: int) -> str:
+    """The class of an effect by its genes at FDR < 0.05, with the cuts of the Virtual Cell Challenge.
+
+    Examples
+    --------
+    >>> [strength_class(n) for n in (0, 9, 10, 100, 101)]
+    ['negligible', 'negligible', 'subtle', 'subtle', 'strong']
+    """
+    return "strong" if n_significant > 100 else "subtle" if n_significant >= 10 else "negligible"
+
+
 def _names(listed: object) -> list[str]:
+    """Genes out of "SP1 (18% left), HVCN1 (7% left)", with or without the shares."""
     if isinstance(listed, str):
-        return [name.strip() for name in listed.split(",") if name.strip()]
+        return [found for part in listed.split(", ") if (found := _SHARE.sub("", part).strip())]
     if isinstance(listed, list | tuple | np.ndarray):
         return [str(name) for name in listed]
     return []  # NaN

@@ -19,7 +19,8 @@ def headline(facts: Facts) -> str:
         return f"**{subject(facts)} has {text.plural(facts.n_target, 'cell')}, too few for a verdict**{_blind(facts)}."
     if facts.is_pooled:
         start = f"**All perturbed cells, {text.plural(facts.n_targets, 'target')} mixed: {_genes_change(facts)}**"
-        return f"{start} in {text.plural(facts.n_target, 'cell')} {_criteria(facts)}{caveat(facts)}."
+        end = _shifts(facts) if facts.n_changed == 0 and facts.n_shifted_others else caveat(facts)
+        return f"{start} in {text.plural(facts.n_target, 'cell')} {_criteria(facts)}{end}."
     if facts.is_combination:
         return _combination(facts)
     if facts.transcript.is_measured:
@@ -41,7 +42,7 @@ def _measured(facts: Facts) -> str:
         return f"**{subject(facts)} changes no gene** {_criteria_with_cells(facts)}{_no_effect(facts)}"
     start = f"**{subject(facts)} {transcript_phrase(own)}** in {text.plural(facts.n_target, 'cell')}"
     if facts.n_changed_others:
-        end = f"; {_failure(facts)}." if failed else f"{caveat(facts)}."
+        end = "; the guides may not work." if failed else f"{caveat(facts)}."
         return f"{start} and changes **{_of_genes(facts)}** {_criteria(facts)}{end}"
     nothing = f"{start} and changes **no other gene** {_criteria(facts)}"
     return f"{nothing}; {_failure(facts)}." if failed else f"{nothing}{_no_effect(facts)}"
@@ -67,7 +68,7 @@ def _not_measurable(facts: Facts) -> str:
     if facts.n_changed:
         cells = text.plural(facts.n_target, "cell")
         return f"{start} **{text.capitalized(_genes_change(facts))}** in {cells} {_criteria(facts)}."
-    ending = f"{_blind(facts)}." if facts.detectable > BLIND_FOLD else "."
+    ending = f"{_shifts(facts)}." if facts.n_shifted_others else f"{_blind(facts)}." if facts.detectable > BLIND_FOLD else "."
     return f"{start} **No gene changes** {_criteria_with_cells(facts)}{ending}"
 
 
@@ -160,13 +161,16 @@ def _has_failed(facts: Facts) -> bool:
     return facts.modality is Modality.KNOCK_DOWN and outcome is not Outcome.FALLS
 
 
-def _failure(facts: Facts) -> str:
-    return "the guides may not work"
-
-
 def _no_effect(facts: Facts) -> str:
     """What finding nothing means: a result, or a screen that could not have seen it."""
+    if facts.n_shifted_others:
+        return f"{_shifts(facts)}."
     return f"{_blind(facts)}." if facts.detectable > BLIND_FOLD else ". That is a result, not a fault."
+
+
+def _shifts(facts: Facts) -> str:
+    n = facts.n_shifted_others
+    return f"; {text.number(n)} {'other shifts' if n == 1 else 'others shift'} by less"
 
 
 def _blind(facts: Facts) -> str:
@@ -181,7 +185,7 @@ def _criteria(facts: Facts) -> str:
 
 
 def _criteria_with_cells(facts: Facts) -> str:
-    least = f"at least {text.threshold(facts.fold)}-fold " if facts.n_significant and facts.fold > 1 else ""
+    least = f"at least {text.threshold(facts.fold)}-fold " if facts.n_shifted_others and facts.fold > 1 else ""
     cells = text.plural(facts.n_target, "cell")
     return f"{least}(FDR < {text.threshold(facts.fdr)}{_within(facts)}, {cells})"
 

@@ -1,4 +1,4 @@
-"""Perturbation: what perturbing one target did to its own transcript and to all other genes, and how far to trust it."""
+"""Perturbation: what perturbing one target did to its own transcript and to all other genes, and can one trust it."""
 
 import math
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT, Values
+from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.checks import checks, tally, worst
-from core.views.facts import Facts, gather, strength_counts
+from core.views.facts import Facts, gather, strength_class, strength_counts
 from core.views.headline import headline
+from core.views.methods import scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
@@ -23,8 +24,8 @@ WITHHELD_BELOW = 50
 class PerturbationView:
     """Everything the Perturbation page and its figures show of one target.
 
-    Strings are markdown with names escaped, but for ``target``, ``study_name`` (plain names) and ``methods`` (plain
-    text to copy).
+    Strings are markdown with names escaped, but for ``target``, ``title``, ``study_name`` (plain names) and
+    ``methods`` (plain text to copy).
 
     Parameters
     ----------
@@ -127,6 +128,7 @@ def perturbation_view(
     """
     facts = gather(study, target, fdr, fold, stratified)
     found = checks(facts)
+    word = facts.stratum_word if facts.stratified else ""
     return PerturbationView(
         study_id=study.id,
         study_name=text.plain(study.name),
@@ -134,7 +136,7 @@ def perturbation_view(
         simulated=bool(study.simulated),
         crumb=crumb(facts),
         target=target,
-        title=name(target, 60),
+        title=text.plain(target, 60),
         modality=facts.modality.value,
         n_target=facts.n_target,
         n_control=facts.n_control,
@@ -149,9 +151,9 @@ def perturbation_view(
         genes=facts.genes,
         guides=facts.guides,
         own_genes=tuple(t.gene for t in facts.transcripts if t.gene in facts.genes.index),
-        scale_name="log-normalized",
-        test_name=test_name(facts),
-        methods=methods(facts),
+        scale_name=scale_name(word),
+        test_name=test_name(word),
+        methods=target_methods(facts),
         calibration=calibration_sentence(facts),
         n_significant=facts.n_significant,
         n_changed=facts.n_changed,
@@ -241,18 +243,20 @@ def _genes_changed(facts: Facts) -> Vital:
     least = f"at least {text.threshold(facts.fold)}-fold"
     help_text = (
         f"Genes at FDR < {text.threshold(facts.fdr)} that change {least}: {text.number(facts.n_changed)} of the "
-        f"{text.plural(facts.n_significant, 'gene')} that pass the FDR. The fold change compares mean normalized counts "
-        f"after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large."
+        f"{text.plural(facts.n_significant, 'gene')} that pass the FDR. The fold change compares mean normalized "
+        f"counts after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large."
     )
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
+    if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
+        context += f"; {text.number(facts.n_significant)} pass FDR"
     return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text)
 
 
 def _strength(facts: Facts) -> Vital:
     within = f" within {name(facts.stratum_word)}" if facts.stratified else ""
     help_text = (
-        f"Place among the study's targets by genes at FDR < 0.05{within}. Strong is more than 100 genes, subtle 10 to 100, "
-        "negligible fewer than 10."
+        f"Place among the study's targets by genes at FDR < 0.05{within}. Strong is more than 100 genes, subtle 10 to "
+        "100, negligible fewer than 10."
     )
     if facts.is_pooled:
         return Vital("Strength", text.NOTHING, "targets mixed, not ranked", help_text)
@@ -262,17 +266,6 @@ def _strength(facts: Facts) -> Vital:
     place = 1 + int((counts > counts[facts.target]).sum())
     strength = strength_class(int(counts[facts.target]))
     return Vital("Strength", text.ordinal(place), f"of {text.plural(facts.n_targets, 'target')}: {strength}", help_text)
-
-
-def strength_class(n_significant: int) -> str:
-    """The class of an effect by its genes at FDR < 0.05, with the cuts of the Virtual Cell Challenge.
-
-    Examples
-    --------
-    >>> [strength_class(n) for n in (0, 9, 10, 100, 101)]
-    ['negligible', 'negligible', 'subtle', 'subtle', 'strong']
-    """
-    return "strong" if n_significant > 100 else "subtle" if n_significant >= 10 else "negligible"
 
 
 def _trust(facts: Facts, found: tuple[Check, ...]) -> Vital:
@@ -288,7 +281,7 @@ def _untold(found: tuple[Check, ...]) -> str:
     return f"{text.plural(untold, 'check')} cannot be told" if untold else "all checks passed"
 
 
-# ------------------------------------------------------------------------------------------- notes and methods
+# -------------------------------------------------------------------------------------- notes and calibration
 
 
 def notes(facts: Facts) -> tuple[Note, ...]:
@@ -317,7 +310,7 @@ def _strata_note(facts: Facts) -> Note | None:
     known = f" ({text.p_phrase(p)})" if math.isfinite(p) else ""
     start = f"**Cells of {who} and controls differ in {word}**{known}."
     if facts.stratified:
-        return Note("info", f"{start} So genes are tested within {word}; the deltas drawn are pooled.")
+        return Note("info", f"{start} So deltas and tests are within {word}; the means drawn are of all cells.")
     return Note("warning", f"{start} What differs between {word} groups looks like an effect here; test within {word}.")
 
 
@@ -333,51 +326,13 @@ def _nothing_note(facts: Facts) -> Note | None:
     return Note("info", f"{start} {seen}")
 
 
-def test_name(facts: Facts) -> str:
-    """The test in words."""
-    within = f" within {text.plain(facts.stratum_word)} (van Elteren)" if facts.stratified else ""
-    return f"two-sided Mann-Whitney U{within}"
-
-
-def methods(facts: Facts) -> str:
-    """The sentence for a paper: cells, scale, test, correction, threshold, version. Plain text."""
-    labels = text.enumerate_words([text.plain(label) for label in facts.study.roles.control], at_most=3)
-    who = f"{text.plain(facts.target, 60)}: {text.plural(facts.n_target, 'cell')}"
-    against = f"against {text.number(facts.n_control)} {labels} controls"
-    test = f"{test_name(facts)}, Benjamini-Hochberg over {text.plural(facts.n_genes, 'gene')}"
-    changed = (
-        f"changed: FDR < {text.threshold(facts.fdr)} and at least {text.threshold(facts.fold)}-fold in mean normalized "
-        f"counts (pseudocount {PSEUDOCOUNT})"
-    )
-    simulated = "Simulated data. " if facts.study.simulated else ""
-    return f"{simulated}{who} {against}; {scale_sentence(facts.study)}; {test}; {changed} (Perturbscope {text.version()})."
-
-
-# pytest collects functions called test_*; this one is not a test
-test_name.__test__ = False  # type: ignore[attr-defined]
-
-
-def scale_sentence(study: Any) -> str:
-    """How values became log-normalized, in words."""
-    roles = study.roles
-    if roles.values == Values.LOG_NORMALIZED:
-        return "values log-normalized as in the file"
-    recipe = roles.size_factors
-    if recipe == "no-dominant":
-        library = "the median library size without genes that hold over 5 % of all counts"
-    elif recipe.startswith("obs:"):
-        library = f"the median of the library sizes in obs[{text.plain(recipe[4:])!r}]"
-    else:
-        library = "the median library size"
-    return f"counts normalized to {library}, log1p"
-
-
 def calibration_sentence(facts: Facts) -> str:
     """How many genes control cells give against other control cells, beside what the target gives."""
     found = facts.calibration
     if not found.n_sets and not found.n_guides:
         return "No control set could be drawn, so it is not known how many genes chance gives here."
-    here = f"At FDR < 0.05 this target calls {text.plural(facts.significant_here, 'gene')}"
+    who = "these cells call" if facts.is_pooled else "this target calls"
+    here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}"
     return " ".join([f"{here}.", *_random_sets(found), *_control_guides(found, facts.n_genes)])
 
 

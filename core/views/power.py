@@ -24,7 +24,7 @@ def detectable_fold(genes: pd.DataFrame, n_target: float, n_control: float, fdr:
 
     The log ratio of two mean counts has the standard error
 
-    .. math:: s = \sqrt{c^2 (1 / n_\mathrm{target} + 1 / n_\mathrm{control})}, \quad c^2 = \mathrm{variance} / \mathrm{mean}^2,
+    .. math:: s = c \sqrt{1 / n_\mathrm{target} + 1 / n_\mathrm{control}}, \quad c^2 = \mathrm{variance} / \mathrm{mean}^2,
 
     where the mean is the median over the genes seen in controls and variance / mean is the median over the same
     genes (never below 1, the Poisson noise of counting). A gene that changes alone must pass p < fdr / genes under

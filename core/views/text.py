@@ -32,12 +32,12 @@ def number(n: float) -> str:
 
 
 def short_number(n: float) -> str:
-    """A whole number in at most nine characters, as a vital needs it.
+    r"""A whole number in at most nine characters, as a vital needs it.
 
     Examples
     --------
     >>> short_number(221273), short_number(123_456_789)
-    ('221,273', '123.5\\xa0M')
+    ('221,273', '123.5\xa0M')
     """
     full = number(n)
     if len(full) <= 9:
@@ -59,12 +59,12 @@ def ordinal(n: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction of one as a percentage, with a no-break space.
+    r"""A fraction of one as a percentage, with a no-break space.
 
     Examples
     --------
     >>> percent(0.031), percent(0.004), percent(1.07), percent(12.5)
-    ('3\\xa0%', '<\\xa01\\xa0%', '107\\xa0%', '1,250\\xa0%')
+    ('3\xa0%', '<\xa01\xa0%', '107\xa0%', '1,250\xa0%')
     """
     if not math.isfinite(fraction):
         return NOTHING
@@ -74,12 +74,12 @@ def percent(fraction: float) -> str:
 
 
 def percent_range(low: float, high: float) -> str:
-    """An interval of two fractions.
+    r"""An interval of two fractions.
 
     Examples
     --------
     >>> percent_range(0.02, 0.04), percent_range(0.001, 0.004)
-    ('2 to 4\\xa0%', '<\\xa01\\xa0%')
+    ('2 to 4\xa0%', '<\xa01\xa0%')
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
@@ -155,12 +155,12 @@ def counts(mean: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p value or an FDR: two digits, then e-notation with a true minus; never zero.
+    r"""A p value or an FDR: two digits, then e-notation with a true minus; never zero.
 
     Examples
     --------
     >>> p_value(0.034), p_value(0.5), p_value(3.2e-8), p_value(0.0), p_value(1.0), p_value(0.0097)
-    ('0.034', '0.50', '3e−8', '<\\xa01e−300', '1', '0.0097')
+    ('0.034', '0.50', '3e−8', '<\xa01e−300', '1', '0.0097')
     """
     if not math.isfinite(p):
         return NOTHING
@@ -178,12 +178,12 @@ def p_value(p: float) -> str:
 
 
 def p_phrase(p: float) -> str:
-    """The p value with its sign: ``p = 0.034`` or ``p < 1e−300``.
+    r"""The p value with its sign: ``p = 0.034`` or ``p < 1e−300``.
 
     Examples
     --------
     >>> p_phrase(0.034), p_phrase(0.0)
-    ('p = 0.034', 'p <\\xa01e−300')
+    ('p = 0.034', 'p <\xa01e−300')
     """
     text = p_value(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
@@ -266,13 +266,13 @@ _ARROW = re.compile(r"(?<=[-<>~])(?=[->=])")
 
 
 def plain(name: object, longest: int = LONGEST_NAME) -> str:
-    """A name from a file on one line, without invisible characters, cut with … where it is too long.
+    r"""A name from a file on one line, without invisible characters, cut with … where it is too long.
 
     For places that show text as it is: file names' stems, chart labels, the copy box of a methods sentence.
 
     Examples
     --------
-    >>> plain("ACAT2"), plain("a\\n b"), plain("x" * 10_000, 5)
+    >>> plain("ACAT2"), plain("a\n b"), plain("x" * 10_000, 5)
     ('ACAT2', 'a b', 'xxxx…')
     """
     line = " ".join(_INVISIBLE.sub(" ", str(name)[: 4 * longest + 64]).split())
@@ -282,7 +282,7 @@ def plain(name: object, longest: int = LONGEST_NAME) -> str:
 
 
 def escape_markdown(name: object, longest: int = LONGEST_NAME) -> str:
-    """A name from a file that Streamlit's markdown shows letter by letter, cut where it is too long.
+    r"""A name from a file that Streamlit's markdown shows letter by letter, cut where it is too long.
 
     Ordinary symbols stay as they are, so that they can be found and copied.
 
@@ -291,7 +291,7 @@ def escape_markdown(name: object, longest: int = LONGEST_NAME) -> str:
     >>> escape_markdown("HLA-A"), escape_markdown("KLF1+MAP2K6"), escape_markdown("CHMP3_P1P2_A")
     ('HLA-A', 'KLF1+MAP2K6', 'CHMP3_P1P2_A')
     >>> print(escape_markdown("[x](y) <b>|$a$"))
-    \\[x\\](y) \\<b\\>\\|\\$a\\$
+    \[x\](y) \<b\>\|\$a\$
     """
     text = _ARROW.sub(WORD_JOINER, _BARE_LINK.sub(WORD_JOINER, plain(name, longest)))
     text = _SHORTCODE.sub(":" + WORD_JOINER, text)

@@ -29,7 +29,8 @@ def small_adata(n_cells: int = 70, n_genes: int = 30, seed: int = 0, dtype: str 
         },
         index=[f"cell{i}" for i in range(n_cells)],
     )
-    var = pd.DataFrame({"gene_id": [f"ENSG{i:011d}" for i in range(n_genes)]}, index=[f"GENE{i}" for i in range(n_genes)])
+    ids, symbols = [f"ENSG{i:011d}" for i in range(n_genes)], [f"GENE{i}" for i in range(n_genes)]
+    var = pd.DataFrame({"gene_id": ids}, index=symbols)
     return ad.AnnData(sp.csr_matrix(counts.astype(dtype)), obs=obs, var=var)
 
 

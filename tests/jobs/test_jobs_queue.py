@@ -171,12 +171,13 @@ def test_a_data_root_that_cannot_be_made_is_a_sentence(no_worker, tmp_path):
         submit()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_data_root_can_be_read_and_says_why_it_takes_no_job(no_worker):
     job_id = submit()
-    no_worker.chmod(0o500)
     (no_worker / "jobs.sqlite").chmod(0o400)
+    no_worker.chmod(0o500)
     try:
+        if os.access(no_worker, os.W_OK):
+            pytest.skip("root may write everywhere")
         assert queue.job(job_id).state == "queued"
         with pytest.raises(StorageError, match="read-only"):
             submit(key="another")

@@ -75,12 +75,29 @@ def fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+@contextmanager
+def unfinished_file(path: Path) -> Iterator[Path]:
+    """A name to write to that takes the place of ``path`` when the block ends well, and is removed otherwise.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{os.getpid()}.{path.name}")  # the ending stays: writers look at it
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def write_text_atomically(path: Path, text: str) -> None:
     """Replace a small file so that a reader sees the old or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    with unfinished_file(path) as temporary:
+        temporary.write_text(text)
 
 
 def write_manifest(folder: Path) -> None:

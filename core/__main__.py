@@ -1,0 +1,341 @@
+"""The command line: ``python -m core VERB``; ``python -m core VERB --help`` tells each verb's options."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core import __version__
+from core.errors import OptionError, PerturbscopeError, UnknownTargetError
+from core.schema import ALL_PERTURBED, Values
+from core.settings import settings
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit code. A :class:`PerturbscopeError` becomes one line on stderr."""
+    args = _parser().parse_args(argv)
+    if args.data_root is not None:
+        os.environ["PERTURBSCOPE_DATA_ROOT"] = str(args.data_root)
+        settings.cache_clear()
+    run: Callable[[argparse.Namespace], None] = args.run
+    try:
+        run(args)
+    except PerturbscopeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+# --- verbs -----------------------------------------------------------------------------------------------------------
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from core.data.synthetic import write_demo
+    from core.jobs.progress import reporter
+
+    truth = write_demo(args.out, args.cells, args.genes, args.targets, args.seed, reporter())
+    print(f"simulated screen: {args.out}\ntruth: {truth}")
+
+
+def _build(args: argparse.Namespace) -> None:
+    study = _study(args, remember=True)
+    for role, read_from in zip(study.evidence["role"], study.evidence["read_from"], strict=True):
+        if role not in ("values", "size factors", "genes"):
+            print(f"{role}: {read_from}")
+    print(f"scale: {study.roles.values}")
+    for row in study.evidence.itertuples():
+        print(f"  {row.role}: {row.read_from} ({row.evidence})", file=sys.stderr)
+    for note in study.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for reason, n in study.left_out.items():
+        print(f"left out: {n:,} cells, {reason}", file=sys.stderr)
+    print(f"id: {study.id}")
+
+
+def _stats(args: argparse.Namespace) -> None:
+    from core.views.field_tables import gene_statistics
+
+    study = _study(args)
+    if study.has_counts:
+        _write_csv(gene_statistics(study, "counts"), args.out / "gene_statistics.csv")
+    else:
+        print("note: the file holds no counts; gene_statistics.csv is not written", file=sys.stderr)
+    _write_csv(gene_statistics(study, "log-normalized"), args.out / "gene_statistics_log_normalized.csv")
+    _write_plots(study, None, args.out / "plots", {"gene_mean_distribution": {}})
+
+
+def _delta(args: argparse.Namespace) -> None:
+    from core.views.field_tables import TOP, delta_table
+
+    study = _study(args)
+    target = _target(study, args.target)
+    table = delta_table(study, target, args.scale)
+    plain = table.drop(columns="ctrl_nonzero_fraction")
+    _write_csv(plain, args.out / "gene_delta_all_sorted.csv")
+    _write_csv(plain.head(TOP), args.out / "gene_delta_top50.csv")
+    _write_csv(table, args.out / "gene_delta_with_nonzero_fraction.csv")
+    scale = {"scale": args.scale} if study.has_counts else {}
+    _write_plots(study, target, args.out / "plots", {"scatter": scale, "top_deltas": {}})
+
+
+def _effects(args: argparse.Namespace) -> None:
+    from core.store.files import unfinished_file
+    from core.views.field_tables import effect_table
+
+    study = _study(args)
+    if args.out.suffix == ".csv":
+        if args.target is None:
+            raise OptionError("A CSV holds one target's effects: add --target NAME, or write all of them to X.h5ad.")
+        _write_csv(effect_table(study, _target(study, args.target)), args.out)
+    elif args.out.suffix == ".h5ad":
+        if args.target is not None:
+            raise OptionError("An .h5ad holds the effects of all targets: leave out --target, or write X.csv.")
+        with unfinished_file(args.out) as temporary:
+            shutil.copyfile(study.effects_path, temporary)
+    else:
+        raise OptionError(f"{args.out} should end in .h5ad (all targets) or .csv (one target).")
+    print(args.out)
+
+
+def _preprocess(args: argparse.Namespace) -> None:
+    from core.jobs.progress import reporter
+    from core.store.preprocess import preprocess
+    from core.store.sweep import worker_threads
+
+    study = _study(args)
+    threads = worker_threads(settings().threads)
+    n = preprocess(study, args.out, n_top_genes=args.num_hvgs, threads=threads, report=reporter())
+    print(f"{args.out}: {study.n_cells:,} cells, {study.n_genes:,} genes, {n:,} highly variable")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from core.figures import figure_named
+    from core.figures.export import export_figure, figure_data_bytes
+    from core.store.files import unfinished_file
+
+    study = _study(args)
+    figure = figure_named(args.figure)
+    view = _view(study, figure.subject, args.target)
+    options = dict(_option(text) for text in args.option)
+    rendered = export_figure(
+        figure.name, view, format=args.format, width_mm=args.width_mm, shape=args.shape, dpi=args.dpi,
+        highlight=tuple(args.gene), **options,
+    )  # fmt: skip
+    written = [(args.out, rendered)]
+    if args.data:
+        kind = "parquet" if args.data.suffix == ".parquet" else "csv"
+        written.append((args.data, figure_data_bytes(figure.name, view, kind, **options)))
+    if args.methods:
+        written.append((args.methods, (view.methods + "\n").encode()))
+    for path, content in written:
+        with unfinished_file(path) as temporary:
+            temporary.write_bytes(content)
+        print(path)
+
+
+def _store(args: argparse.Namespace) -> None:
+    from core.store import list_studies, open_study
+
+    if args.all == (args.file is not None):
+        raise OptionError("Say which study to verify: a FILE, an id, or --all.")
+    names = [record.id for record in list_studies() if record.state != "unbuilt"] if args.all else [args.file]
+    failed = 0
+    for name in names:
+        try:
+            study = open_study(name)
+            study.verify()
+            print(f"{study.name} ({study.id}): all checksums right")
+        except PerturbscopeError as error:
+            failed += 1
+            print(f"{name}: {error}")
+    if failed:
+        raise OptionError(f"{failed} of {len(names)} studies are damaged; build them again.")
+
+
+def _doctor(args: argparse.Namespace) -> None:
+    from core.doctor import report, warm
+
+    if args.warm:
+        warm()
+    print(report())
+
+
+def _jobs(args: argparse.Namespace) -> None:
+    from core.jobs import queue
+
+    if args.what == "list":
+        for job in queue.jobs():
+            progress = f"  {job.progress}" if job.progress and job.is_live else ""
+            print(f"{job.id}  {job.state:<9}  {job.title}{progress}{'  ' + job.error if job.error else ''}")
+    elif args.id is None:
+        raise OptionError(f"Say which job: python -m core jobs {args.what} ID (see python -m core jobs list).")
+    elif args.what == "cancel":
+        print(queue.cancel(args.id))
+    else:
+        print(queue.log(args.id))
+
+
+def _worker(args: argparse.Namespace) -> None:
+    from core.jobs import worker
+
+    worker.main(args.idle)
+
+
+# --- what verbs share ------------------------------------------------------------------------------------------------
+
+
+def _study(args: argparse.Namespace, *, remember: bool = False) -> Any:
+    from core.jobs.progress import die_with_parent, reporter
+    from core.store import build_study, open_study
+
+    die_with_parent()
+    if not Path(args.file).exists() and not _overrides(args):
+        return open_study(args.file)
+    return build_study(args.file, report=reporter(), remember=remember, **_overrides(args))
+
+
+def _overrides(args: argparse.Namespace) -> dict[str, Any]:
+    chosen = {
+        "target_col": args.target_col,
+        "control": tuple(args.control) if args.control else None,
+        "guide_col": args.guide_col,
+        "batch_col": args.batch_col,
+        "stratum_col": args.stratum_col,
+        "size_factors": args.size_factors,
+        "values": Values(args.values) if args.values else None,
+        "matrix": args.matrix,
+        "symbol_col": args.symbol_col,
+    }
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _target(study: Any, name: str | None) -> str:
+    if name is None:
+        return ALL_PERTURBED
+    found: str | None = study.find_target(name)
+    if found is None:
+        raise UnknownTargetError(name, study.targets.index, study.roles.target_col)
+    return found
+
+
+def _view(study: Any, subject: str, target: str | None) -> Any:
+    from core.views import perturbation_view, study_view
+
+    return study_view(study) if subject == "study" else perturbation_view(study, _target(study, target))
+
+
+def _write_csv(table: Any, path: Path) -> None:
+    from core.store.files import unfinished_file
+
+    with unfinished_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+    print(path)
+
+
+def _write_plots(study: Any, target: str | None, folder: Path, figures: dict[str, dict[str, Any]]) -> None:
+    from core.figures import figure_named
+    from core.figures.export import export_figure
+    from core.store.files import unfinished_file
+
+    for name, options in figures.items():
+        view = _view(study, figure_named(name).subject, target)
+        for kind in ("svg", "png"):
+            path = folder / f"{name}.{kind}"
+            content = export_figure(name, view, format=kind, width_mm=114, **options)
+            with unfinished_file(path) as temporary:
+                temporary.write_bytes(content)
+            print(path)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, given, value = text.partition("=")
+    if not given:
+        raise OptionError(f"--option {text!r} should read NAME=VALUE, for example scale=counts.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m core", description="Perturbscope: Perturb-seq screens, gene by gene.")
+    parser.add_argument("--version", action="version", version=f"perturbscope {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    root = argparse.ArgumentParser(add_help=False)
+    root.add_argument("--data-root", type=Path, help="folder of studies, runs and jobs (PERTURBSCOPE_DATA_ROOT)")
+    roles = argparse.ArgumentParser(add_help=False, parents=[root])
+    roles.add_argument("file", metavar="FILE", help="an AnnData file (h5ad, h5, zarr), or the id or name of a study")
+    group = roles.add_argument_group("roles, where they are not read right")
+    group.add_argument("--target-col", help="obs column that names each cell's target")
+    group.add_argument("--control", action="append", help="control label of that column; may be repeated")
+    group.add_argument("--guide-col", help="obs column of the guide, or none")
+    group.add_argument("--batch-col", help="obs column of the batch, or none")
+    group.add_argument("--stratum-col", help="obs column of cell type or condition, or none")
+    group.add_argument("--size-factors", help="all, no-dominant or obs:COLUMN", metavar="RECIPE")
+    group.add_argument("--values", choices=[str(v) for v in Values], help="what the matrix holds")
+    group.add_argument("--matrix", help="X, raw or layers/NAME")
+    group.add_argument("--symbol-col", help="var column of gene symbols")
+
+    def verb(name: str, run: Callable[[argparse.Namespace], None], text: str, *parents: Any) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text, parents=list(parents or (root,)))
+        sub.set_defaults(run=run)
+        return sub
+
+    demo = verb("demo", _demo, "write the simulated screen and its truth")
+    demo.add_argument("out", type=Path, metavar="OUT.h5ad")
+    for option, size in (("--cells", 12_000), ("--genes", 2_000), ("--targets", 40), ("--seed", 0)):
+        demo.add_argument(option, type=int, default=size, help=f"default {size}")
+    verb("build", _build, "build a study and say how its roles were read", roles)
+    stats = verb("stats", _stats, "write gene statistics over all cells", roles)
+    stats.add_argument("--out", type=Path, required=True, metavar="DIR")
+    delta = verb("delta", _delta, "write control against perturbed means, largest deltas first", roles)
+    delta.add_argument("--out", type=Path, required=True, metavar="DIR")
+    delta.add_argument("--target", help="one target; default all perturbed cells together")
+    delta.add_argument("--scale", choices=["counts", "log-normalized"], default="counts")
+    effects = verb("effects", _effects, "write effects and tests: all targets (.h5ad) or one (.csv)", roles)
+    effects.add_argument("--out", type=Path, required=True, metavar="X.h5ad|X.csv")
+    effects.add_argument("--target")
+    preprocess = verb("preprocess", _preprocess, "write log-normalized X, variable genes and X_hvg", roles)
+    preprocess.add_argument("out", type=Path, metavar="OUT.h5ad")
+    preprocess.add_argument("--num-hvgs", type=int, default=2000)
+    export = verb("export", _export, "write one figure for paper", roles)
+    export.add_argument("--figure", required=True)
+    export.add_argument("--target")
+    export.add_argument("--gene", action="append", default=[], help="gene to highlight; may be repeated")
+    export.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
+    export.add_argument("--width-mm", type=float, default=85)
+    export.add_argument("--shape", choices=["wide", "square", "tall"], default="square")
+    export.add_argument("--dpi", type=int, default=300)
+    export.add_argument("--option", action="append", default=[], help="option of the figure, NAME=VALUE", metavar="N=V")
+    export.add_argument("--out", type=Path, required=True)
+    export.add_argument("--data", type=Path, help="also the data behind it, .csv or .parquet")
+    export.add_argument("--methods", type=Path, help="also the methods sentence")
+    store = verb("store", _store, "check the checksums of studies")
+    store.add_argument("what", choices=["verify"])
+    store.add_argument("file", nargs="?", metavar="FILE")
+    store.add_argument("--all", action="store_true")
+    doctor = verb("doctor", _doctor, "say what this installation has and lacks")
+    doctor.add_argument("--warm", action="store_true", help="compile the kernels first")
+    jobs = verb("jobs", _jobs, "list, cancel or read background jobs")
+    jobs.add_argument("what", choices=["list", "cancel", "log"])
+    jobs.add_argument("id", nargs="?")
+    worker = verb("worker", _worker, "run queued jobs until there are none")
+    worker.add_argument("--idle", type=float, help="seconds to wait for another job")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Perturbation: what perturbing one target did to all genes, and how far to trust it."""
+
+import streamlit as st
+
+from core.ui.opening import study_or_way_to_one
+from core.ui.state import perturbation_view, pick_target, pick_thresholds
+from core.ui.widgets import (
+    card,
+    checks_card,
+    effect_card,
+    figure_card,
+    genes_card,
+    headline,
+    page_header,
+    title,
+    top_card,
+)
+
+study = study_or_way_to_one()
+heading, picker = page_header()
+with picker:
+    target = pick_target(study)
+    thresholds = pick_thresholds(study)
+
+view = perturbation_view(study, target, thresholds)
+
+with heading:
+    title(view)
+headline(view)
+
+main, side = st.columns([3, 2], gap="medium")
+with main, card("effect"):
+    effect_card(view, study)
+with side, card("top"):
+    top_card(view)
+
+doubt, guides = st.columns(2, gap="medium")
+with doubt, card("checks"):
+    checks_card(view)
+with guides, card("guides"):
+    figure_card("guides", view)
+
+with card("genes"):
+    genes_card(view)

@@ -48,7 +48,7 @@ def lzf_decompress(raw: Array, out: Array) -> int:
     at = done = 0
     end, room = raw.size, out.size
     while at < end:
-        control = np.int64(raw[at])
+        control = int(raw[at])
         at += 1
         if control < 32:  # a run of control + 1 literal bytes
             length = control + 1
@@ -63,11 +63,11 @@ def lzf_decompress(raw: Array, out: Array) -> int:
         if length == 9:
             if at >= end:
                 return -1
-            length += np.int64(raw[at])
+            length += int(raw[at])
             at += 1
         if at >= end:
             return -1
-        back = ((control & 31) << 8 | np.int64(raw[at])) + 1
+        back = ((control & 31) << 8 | int(raw[at])) + 1
         at += 1
         if back > done or done + length > room:
             return -1

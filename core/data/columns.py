@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.cells import MeasuredNames, combination, guide_pieces, obs_column, without_guide
-from core.data.labels import Labels, control_certainty, left_out_reason, read_labels
+from core.data.labels import CERTAIN, Labels, control_certainty, left_out_reason, read_labels
 
 # The likeliest name first. Names are compared in lower case, with "_" for "-", "." and " ".
 TARGET_NAMES = tuple(
@@ -115,21 +115,39 @@ class TargetEvidence:
         self.name, self.labels, key = name, columns.labels(name), columns.key(name)
         self.exact = key in TARGET_NAMES
         self.alike = any(word in key for word in ("target", "perturb", "pert", "knock", "guide", "grna", "gene"))
-        certainty = {label: control_certainty(label) for label in self.labels.names}
-        self.certainty = max(certainty.values(), default=0)
-        at_least = max(self.certainty, 1)
-        self.controls = [label for label, sure in certainty.items() if sure >= at_least]
-        self.others = [
-            label
-            for label, sure in certainty.items()
-            if left_out_reason(label) is None and not (sure and sure >= at_least)
-        ]
-        many = len(self.labels.names) > max(20, len(self.labels.codes) / 2)
-        self.is_grouping = len(self.labels.names) >= 2 and bool(self.others) and (self.exact or not many)
-        if columns.is_numeric(name) and not self.exact:
-            self.is_grouping = False
         place = TARGET_NAMES.index(key) if self.exact else -1
         self.name_score = 3.0 - 0.08 * place if self.exact else 0.3 if self.alike else 0.0
+        # barcodes and numbers are no groups of cells, unless the column is named like a target
+        many = len(self.labels.names) > max(20, len(self.labels.codes) / 2)
+        self._may_group = len(self.labels.names) > 1 and (self.exact or not (many or columns.is_numeric(name)))
+
+    @cached_property
+    def _certainties(self) -> dict[str, int]:
+        found = {label: control_certainty(label) for label in self.labels.names}
+        if "CTRL" in found and sum(sure == CERTAIN for sure in found.values()) > 1:
+            found["CTRL"] = 0  # beside another control it is the gene, chymotrypsin-like
+        return found
+
+    @cached_property
+    def certainty(self) -> int:
+        """How surely the surest of the labels means control."""
+        return max(self._certainties.values(), default=0)
+
+    @cached_property
+    def controls(self) -> list[str]:
+        """The labels that most surely mean control."""
+        return [label for label, sure in self._certainties.items() if sure and sure == self.certainty]
+
+    @cached_property
+    def others(self) -> list[str]:
+        """The labels that could be targets."""
+        controls = set(self.controls)
+        return [label for label in self.labels.names if label not in controls and left_out_reason(label) is None]
+
+    @cached_property
+    def is_grouping(self) -> bool:
+        """Whether it divides the cells by labels of which one could be a target."""
+        return self._may_group and bool(self.others)
 
     @cached_property
     def gene_share(self) -> float:

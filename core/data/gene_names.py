@@ -90,6 +90,8 @@ def resolve(name: str, symbols: Sequence[str] | np.ndarray, ids: Sequence[str] |
     symbols, ids
         As in :class:`GeneIndex`.
     """
+    if name and name in symbols:  # the usual case needs no index
+        return name
     return resolve_all([name], symbols, ids)[0]
 
 

@@ -10,8 +10,11 @@ from core.schema import Values
 if TYPE_CHECKING:
     from core.data.reading import MatrixLook, Source
 
-COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "umis", "umi_counts", "spliced")
+COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "umis", "umi_counts")
 """Layers that by their name hold counts, the likeliest first."""
+
+PART_LAYERS = ("spliced", "unspliced", "ambiguous", "binary", "binarized", "mask")
+"""Layers of whole numbers that are not all of a cell's counts: read only where nothing else can be."""
 
 
 def choose_matrix(source: "Source", given: Mapping[str, object]) -> tuple[str, "MatrixLook", list[str]]:
@@ -29,6 +32,8 @@ def choose_matrix(source: "Source", given: Mapping[str, object]) -> tuple[str, "
     looks: dict[str, MatrixLook] = {}
     for name in sorted(source.matrices, key=_matrix_rank):
         looks[name] = source.look(source.matrices[name])
+        if _is_part(name):
+            continue
         if _fits(looks[name]) and looks[name].values == (wanted or Values.COUNTS):
             return name, looks[name], _matrix_notes(name, looks)
     for name in looks:  # nothing is just what was wanted: log-normalized values, or what the user vouches for
@@ -39,6 +44,10 @@ def choose_matrix(source: "Source", given: Mapping[str, object]) -> tuple[str, "
     raise AssertionError("unreachable: a matrix without a flaw fits")
 
 
+def _is_part(name: str) -> bool:
+    return name.startswith("layers/") and name.removeprefix("layers/").lower() in PART_LAYERS
+
+
 def _matrix_rank(name: str) -> tuple[int, int, str]:
     """X first, then layers called counts, then raw, then the other layers."""
     layer = name.removeprefix("layers/").lower()
@@ -46,7 +55,7 @@ def _matrix_rank(name: str) -> tuple[int, int, str]:
         return 0, 0, name
     if name.startswith("layers/") and layer in COUNT_LAYERS:
         return 1, COUNT_LAYERS.index(layer), name
-    return (2, 0, name) if name == "raw" else (3, 0, name)
+    return (2, 0, name) if name == "raw" else (3, int(_is_part(name)), name)
 
 
 def _flaw(look: "MatrixLook") -> str | None:

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,9 +39,17 @@ LOG_LIMIT = 20.0
 """No log1p of a normalized count comes near it (e^20 is 5e8); fractions above it are not on a log scale."""
 
 _BLOCK_BYTES = 64 << 10
-_ERRORS = (
-    OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, IORegistryError,
-)  # fmt: skip
+_ERRORS: tuple[type[BaseException], ...] = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    IORegistryError,
+)
 """What h5py, zarr and anndata raise on data they cannot decode."""
 
 Node = Any
@@ -113,17 +121,20 @@ class Source:
     @cached_property
     def obs(self) -> pd.DataFrame:
         """The cell table; a column that cannot be decoded is left out with a note."""
-        return self._table("obs", self.n_cells)
+        with _damage_said(self.path.name):
+            return self._table("obs", self.n_cells)
 
     @cached_property
     def var(self) -> pd.DataFrame:
         """The gene table."""
-        return self._table("var", self.n_genes)
+        with _damage_said(self.path.name):
+            return self._table("var", self.n_genes)
 
     @cached_property
     def raw_var(self) -> pd.DataFrame:
         """The gene table that belongs to the matrix ``"raw"``."""
-        return self._table(self._raw_path("var"), self.matrices["raw"].n_genes)
+        with _damage_said(self.path.name):
+            return self._table(self._raw_path("var"), self.matrices["raw"].n_genes)
 
     @cached_property
     def uns_simulated(self) -> bool:
@@ -155,24 +166,21 @@ class Source:
 
     def _column(self, path: str, name: str, n: int, legacy: Mapping[str, Node]) -> Any:
         """One column, or None and a note where it cannot be used."""
+        column = f"{path}[{_short(name)!r}]"
         try:
             node = self._own(f"{path}/{name}")
-            values = read_elem(node) if name not in legacy else _legacy_categorical(node, legacy[name])
-            values = _plain_column(values, n)
+            if _is_array(node) and node.shape != (n,):
+                raise ValueError(f"not one value a row but shape {node.shape}")
+            return _plain_column(read_elem(node) if name not in legacy else _legacy_categorical(node, legacy[name]), n)
         except UnreadableFileError as error:
-            self.notes.append(f"{path}[{name!r}] is left out: {error}")
+            self.notes.append(f"{column} is left out: {error}")
         except _ERRORS as error:
-            self.notes.append(f"{path}[{name!r}] is left out: it cannot be decoded ({_first_line(error)}).")
-        else:
-            return values
+            self.notes.append(f"{column} is left out: it cannot be decoded ({_first_line(error)}).")
         return None
 
     def _compound_table(self, path: str, node: Node) -> pd.DataFrame:
         """Table of AnnData before 0.7: one record a row, the first field the index, labels of codes in uns."""
-        try:
-            records = node[()]
-        except _ERRORS as error:
-            raise _unreadable(self.path.name, f"its {path} cannot be decoded ({_first_line(error)})") from error
+        records = node[()]
         names = list(records.dtype.names or ())
         columns = {name: _decoded(records[name]) for name in names}
         for name in names[1:]:
@@ -186,14 +194,16 @@ class Source:
 
     def stored(self, matrix: Matrix, part: str, pool: ThreadPoolExecutor | None = None) -> StoredArray:
         """One array of a matrix: ``"data"``, ``"indices"`` or ``"indptr"``; ``""`` is the dense matrix itself."""
-        node = self._nodes[matrix.name]
-        array = node[part] if part else node
-        if self.kind == "zarr":
-            if part in ("data", "indices") and array.nchunks_initialized < array.nchunks:  # else they would read as 0
-                gone = f"{array.nchunks - array.nchunks_initialized:,} of {array.nchunks:,} chunks"
-                raise _unreadable(self.path.name, f"{gone} of {array.path} are missing", "Copy the folder again")
+        with _damage_said(self.path.name):
+            node = self._nodes[matrix.name]
+            array = node[part] if part else node
+            if self.kind == "h5ad":
+                return stored_hdf5(array, self._descriptor, pool)
+            missing = array.nchunks - array.nchunks_initialized if part in ("data", "indices") else 0
+            if missing:  # zarr would read them as 0
+                gone = f"{missing:,} of {array.nchunks:,} chunks of {array.path} are missing"
+                raise _unreadable(self.path.name, gone, "Copy the folder again")
             return ZarrArray(array, f"{self.path.name}/{array.path}")
-        return stored_hdf5(array, self._descriptor, pool)
 
     def look(self, matrix: Matrix) -> MatrixLook:
         """Whether a matrix holds counts or log-normalized values, from about a million of its values."""
@@ -262,8 +272,9 @@ class Source:
         digest = hashlib.sha256(b"perturbscope source 1")
         for matrix in self.matrices.values():
             digest.update(repr((matrix.name, matrix.layout, matrix.dtype.str, matrix.n_cells, matrix.n_genes)).encode())
-        for piece in self._zarr_bytes() if self.kind == "zarr" else self._hdf5_bytes():
-            digest.update(piece)
+        with _damage_said(self.path.name):
+            for piece in self._zarr_bytes() if self.kind == "zarr" else self._hdf5_bytes():
+                digest.update(piece)
         return digest.hexdigest()[:16]
 
     def _hdf5_bytes(self) -> Iterator[bytes]:
@@ -315,18 +326,15 @@ class Source:
     def _length(self, table: str) -> int:
         if not self._has(table):
             raise _unreadable(self.path.name, f"it has no {table}: {_contents(self._root)}")
-        try:
-            node = self._own(table, whole=False)
-            if _is_array(node):
-                return int(node.shape[0])
-            name = _index_name(node)
-            if name in node:
-                index = self._own(f"{table}/{name}")
-                if _is_group(index):  # categorical or nullable text
-                    index = index["codes" if "codes" in index else "values"]
-                return int(index.shape[0])
-        except _ERRORS as error:
-            raise _unreadable(self.path.name, f"its {table} cannot be read ({_first_line(error)})") from error
+        node = self._own(table, whole=False)
+        if _is_array(node):
+            return int(node.shape[0])
+        name = _index_name(node)
+        if name in node:
+            index = self._own(f"{table}/{name}")
+            if _is_group(index):  # categorical or nullable text
+                index = index["codes" if "codes" in index else "values"]
+            return int(index.shape[0])
         raise _unreadable(self.path.name, f"its {table} is no AnnData table: it has no index")
 
 
@@ -383,11 +391,9 @@ def _open_hdf5(path: Path) -> Source:
         except OSError as error:
             raise _not_opened(path, error) from error
         undo.callback(root.close)
-        try:
+        with _damage_said(path.name):
             _refuse_other_formats(path.name, root)
             source = Source(path, "h5ad", root, descriptor)
-        except _ERRORS as error:
-            raise _unreadable(path.name, f"it is damaged ({_first_line(error)})", COPY_AGAIN) from error
         undo.pop_all()
         return source
 
@@ -395,15 +401,15 @@ def _open_hdf5(path: Path) -> Source:
 def _open_zarr(path: Path) -> Source:
     names = sorted(entry.name for entry in os.scandir(path))
     if not {".zgroup", "zarr.json"} & set(names):
-        listed = f"it holds {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else "it is empty"
-        raise UnreadableFileError(f"The folder {path.name} is no zarr: {listed}; expected {EXPECTED}.")
+        listed = f"it holds {', '.join(names[:5])}{', and more' if len(names) > 5 else ''}" if names else "it is empty"
+        raise UnreadableFileError(f"The folder {path.name} is no zarr: {listed}. Expected {EXPECTED}.")
     _refuse_links_outside(path)
-    try:
-        return Source(path, "zarr", zarr.open_group(path, mode="r", use_consolidated=False))
-    except ContainsArrayError as error:
-        raise _unreadable(path.name, "it is a single zarr array") from error
-    except _ERRORS as error:
-        raise _unreadable(path.name, f"it is no readable zarr ({_first_line(error)})", "Copy it again") from error
+    with _damage_said(path.name):
+        try:
+            root = zarr.open_group(path, mode="r", use_consolidated=False)
+        except ContainsArrayError as error:
+            raise _unreadable(path.name, "it is a single zarr array") from error
+        return Source(path, "zarr", root)
 
 
 def _not_opened(path: Path, error: OSError) -> UnreadableFileError:
@@ -419,7 +425,7 @@ def _not_opened(path: Path, error: OSError) -> UnreadableFileError:
 
 
 def _refuse_other_formats(name: str, root: h5py.File) -> None:
-    own = {key for key in root if not isinstance(root.get(key, getlink=True), h5py.ExternalLink)}
+    own = {key for key in root if isinstance(root.get(key, getlink=True), h5py.HardLink)}
     groups = {key: set(root[key]) for key in own if root.get(key, getclass=True) is h5py.Group}
     if "matrix" in own and {"row_attrs", "col_attrs"} <= own:
         raise _unreadable(name, "it is a loom file", "Convert it: anndata.io.read_loom(FILE).write_h5ad(OUT)")
@@ -437,8 +443,8 @@ def _refuse_other_formats(name: str, root: h5py.File) -> None:
 
 
 def _contents(root: Node) -> str:
-    names = sorted(root.keys())
-    return f"it holds {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else "it holds nothing"
+    names = [_short(name) for name in sorted(root.keys())]
+    return f"it holds {', '.join(names[:6])}{', and more' if len(names) > 6 else ''}" if names else "it holds nothing"
 
 
 _BEGINNINGS = {
@@ -630,9 +636,11 @@ def _codec_names(metadata: Any) -> set[str]:
 
 def _refuse_links_outside(folder: Path) -> None:
     home = folder.resolve()
-    for path, _ in _files(folder):
-        if not (folder / path).resolve().is_relative_to(home):
-            raise _unreadable(folder.name, f"its {path} is a link out of the folder", "Copy it with the data inside")
+    for where, folders, names in os.walk(folder):
+        for path in (Path(where, name) for name in folders + names):
+            if path.is_symlink() and not path.resolve().is_relative_to(home):
+                found = f"its {path.relative_to(folder)} is a link out of the folder"
+                raise _unreadable(folder.name, found, "Copy it with the data inside")
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
@@ -644,22 +652,21 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _table_bytes(node: Node, path: str, outside: list[str]) -> Iterator[bytes]:
-    """All that an HDF5 table holds, name by name."""
+    """All that an HDF5 table holds in the file, name by name; no table is deeper than three levels."""
     yield path.encode()
     if isinstance(node, h5py.Dataset):
         yield f"{node.shape} {node.dtype}".encode()
         if node.shape is not None and not node.external and not node.is_virtual:
-            values = np.asarray(node[()])
-            if values.dtype.hasobject:
-                yield repr(values.tolist()).encode("utf-8", "replace")
-            else:
-                yield values.tobytes()
-    else:
+            with suppress(*_ERRORS):  # a column that cannot be decoded is left out of the table too
+                values = np.asarray(node[()])
+                yield repr(values.tolist()).encode("utf-8", "replace") if values.dtype.hasobject else values.tobytes()
+    elif path.count("/") < 3:
         yield repr(_attribute(node, "column-order")).encode()
         for name in sorted(set(node.keys())):
             below = f"{path}/{name}"
             if below not in outside:
-                yield from _table_bytes(node[name], below, outside)
+                with suppress(*_ERRORS):
+                    yield from _table_bytes(node[name], below, outside)
 
 
 def _spread_bytes(folder: Path, files: dict[str, int]) -> Iterator[bytes]:
@@ -677,6 +684,15 @@ def _spread_bytes(folder: Path, files: dict[str, int]) -> Iterator[bytes]:
 # --------------------------------------------------------------------------------------------------------- sentences
 
 
+@contextmanager
+def _damage_said(name: str) -> Iterator[None]:
+    """Turn what the libraries raise into a sentence."""
+    try:
+        yield
+    except _ERRORS as error:
+        raise _unreadable(name, f"it is damaged ({_first_line(error)})", "Copy or download it again") from error
+
+
 def _unreadable(name: str, found: str, advice: str = "") -> UnreadableFileError:
     return UnreadableFileError(f"{name} cannot be read: {found}. {advice or f'Expected {EXPECTED}'}.")
 
@@ -684,6 +700,10 @@ def _unreadable(name: str, found: str, advice: str = "") -> UnreadableFileError:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")[:200]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def _shown(path: Path) -> str:

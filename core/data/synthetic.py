@@ -37,7 +37,7 @@ DEMO_NAME = "simulated_screen"
 CONTROL_LABEL = "non-targeting"
 N_CONTROL_GUIDES = 20
 N_FOLDS = 5
-REP = 3
+REPA, REPC = 2, 3
 
 help_text = (
     "A simulated screen: no cell of it was ever alive. Gene symbols are real, but what a gene does here was drawn by "
@@ -115,7 +115,7 @@ class Design:
     knock_down: tuple[float, float] = (0.85, 0.55)
     knock_down_sd: float = 0.08
     guide_spread: float = 0.25
-    fold_scale: float = 3.0
+    fold_scale: float = 3.3
     largest_fold: float = 3.0
     high_state_share: tuple[float, float] = (0.35, 0.65)
     state_weight: float = 1.5
@@ -123,7 +123,7 @@ class Design:
     rest_weight: float = 0.35
     screened_mean: tuple[float, float] = (1.5, 12.0)
     feature_width: int = 64
-    feature_scale: float = 0.5
+    feature_scale: float = 0.3
     feature_blur: float = 0.1
     feature_sd: float = 0.25
 
@@ -626,16 +626,26 @@ def _draw_roles(
     own = np.empty(n_regulators, np.int64)
     direction, strength, second = np.empty((3, n_regulators))
     for group in (np.setdiff1d(np.arange(n_regulators), screened), screened):
-        order = np.argsort(np.concatenate([np.arange(len(f)) * N_FOLDS - i for i, f in enumerate(_folds(len(group)))]))
-        seat = group[np.concatenate(_folds(len(group)))[order]]  # fold 4, 3, 2, 1, 0, 4, ...
-        turn, fold = np.divmod(np.arange(len(group)), N_FOLDS)
+        n = len(group)
+        seat = group[_dealing_order(n)]
+        turn, fold = np.divmod(np.arange(n), N_FOLDS)
         own[seat] = (fold + turn) % design.n_modules
-        direction[seat] = np.where((2 * turn + REP - fold) % N_FOLDS == 0, -1.0, 1.0)
-        strength[seat] = _strengths(rng, len(group), design)
-        n_second = np.floor(design.second_share * np.arange(len(group) + 1))
+        direction[seat] = np.where(fold == (REPA * turn + REPC) % N_FOLDS, -1.0, 1.0)
+        strength[seat] = _snake(_strengths(rng, n, design))
         by_module = seat[np.lexsort((turn, own[seat]))]
-        second[by_module] = np.diff(n_second) * rng.uniform(0.3, 0.8, len(group))
+        second[by_module] = np.diff(np.floor(design.second_share * np.arange(n + 1))) * rng.uniform(0.3, 0.8, n)
     return own, direction, strength, second
+
+
+def _dealing_order(n_targets: int) -> NDArray[np.int64]:
+    """Targets in the order in which the five folds take them in turn; the first fold is the one held out."""
+    return np.random.default_rng(0).permutation(n_targets)
+
+
+def _snake(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values with every second turn of five reversed, so that no fold always takes the largest."""
+    turns = [ascending[i : i + N_FOLDS] for i in range(0, len(ascending), N_FOLDS)]
+    return np.concatenate([turn[::-1] if i % 2 else turn for i, turn in enumerate(turns)])
 
 
 def _stratified(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -648,12 +658,6 @@ def _strengths(rng: np.random.Generator, n: int, design: Design) -> NDArray[np.f
     shape = 1 / design.strength_cv**2
     n_inert = round(design.inert_share * n)
     return np.concatenate([np.zeros(n_inert), np.sort(rng.gamma(shape, design.strength_mean / shape, n - n_inert))])
-
-
-def _folds(n_targets: int) -> list[NDArray[np.int64]]:
-    """The five folds of the targets; the first is held out in the ready split."""
-    order = np.random.default_rng(0).permutation(n_targets)
-    return [order[i::N_FOLDS] for i in range(N_FOLDS)]
 
 
 def _membership(
@@ -688,7 +692,7 @@ def _shares(weight: NDArray[np.float64], total: int) -> NDArray[np.int64]:
 
 
 def _ready_split(targets: list[str]) -> dict[str, Any]:
-    held_out = np.sort(np.random.default_rng(0).permutation(len(targets))[0::5])
+    held_out = np.sort(_dealing_order(len(targets))[0::N_FOLDS])
     return {
         "seed": 0,
         "rule": "numpy.random.default_rng(0).permutation(n_targets)[0::5] of the sorted targets are held out",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import OptionError
-from core.figures import bars, cloud, scatter, volcano
+from core.figures import bars, cloud, distributions, scatter, study, volcano
 from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
 
@@ -31,8 +31,39 @@ _FIGURES = (
         scatter.ma_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
     ),
     Figure(
-        "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption, bars.top_alt,
-        key=_DIRECTIONS, selections=("pick",), options=(("by", bars.ORDERS), ("n", ())), shapes=False,
+        "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption,
+        bars.top_alt, key=_DIRECTIONS, selections=("pick",), options=(("by", bars.ORDERS), ("n", ())), shapes=False,
+    ),
+    Figure(
+        "delta_distribution", "Distribution of deltas", "perturbation", distributions.delta_distribution,
+        distributions.delta_data, distributions.delta_caption, distributions.delta_alt, key=distributions.DELTA_KEY,
+    ),
+    Figure(
+        "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
+        bars.guides_alt, key=bars.GUIDE_KEY, shapes=False,
+    ),
+    Figure(
+        "changed_against_cells", "Genes changed against cells, one dot a target", "study", study.changed_against_cells,
+        study.changed_data, study.changed_caption, study.changed_alt, key=study.STRENGTH_KEY, selections=("pick",),
+    ),
+    Figure(
+        "percent_left", "Transcript left, by target", "study", study.percent_left, study.left_data, study.left_caption,
+        study.left_alt, key=study.LEFT_KEY, selections=("pick",), options=(("layout", study.LAYOUTS),), shapes=False,
+    ),
+    Figure(
+        "cells_per_target", "Cells of each target", "study", distributions.cells_per_target, distributions.cells_data,
+        distributions.cells_caption, distributions.cells_alt, options=(("layout", distributions.CELL_LAYOUTS),),
+        shapes=False,
+    ),
+    Figure(
+        "totals", "Total counts of control and perturbed cells", "study", distributions.totals,
+        distributions.totals_data, distributions.totals_caption, distributions.totals_alt, key=distributions.TOTALS_KEY,
+        options=(("quantity", distributions.QUANTITIES),),
+    ),
+    Figure(
+        "gene_mean_distribution", "Distribution of the genes' means", "study", distributions.gene_mean_distribution,
+        distributions.mean_data, distributions.mean_caption, distributions.mean_alt,
+        options=(("scale", distributions.MEAN_SCALES),),
     ),
 )  # fmt: skip
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}

@@ -1,6 +1,6 @@
 """Rows: the largest changes as signed bars, and each guide's knock-down as a dot with its interval."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from core.figures import key, theme
 from core.figures.cloud import TOOLTIP, PerturbationLike, gene_table, what_is_done
 from core.figures.scatter import GENE_COLUMNS
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
-from core.views.text import number, p_value, plain, plural, threshold
+from core.views.text import number, p_value, percent, plain, plural, threshold
 
 ORDERS = ("delta", "log2_fold_change", "fdr")
 ROW_PX, ROW_PT = 13.0, 7.4
@@ -28,7 +28,7 @@ def top_deltas(
     by: str = "delta",
     n: int = 50,
 ) -> Drawing:
-    """The largest changes as signed bars, largest first, both directions mixed.
+    r"""The largest changes as signed bars, largest first, both directions mixed.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def top_deltas(
     paper
         True or a :class:`~core.figures.theme.Paper` for print.
     by
-        ``"delta"`` (largest \\|delta\\|), ``"log2_fold_change"`` (largest among significant genes) or ``"fdr"``.
+        ``"delta"`` (largest \|delta\|), ``"log2_fold_change"`` (largest among significant genes) or ``"fdr"``.
     n
         How many.
 
@@ -113,7 +113,8 @@ def bar_columns(top: pd.DataFrame, by: str) -> tuple[theme.Floats, theme.Floats,
         value = top["log2_fold_change"].to_numpy(dtype=float)
         nothing = np.full(len(top), np.nan)
         return value, nothing, nothing
-    return tuple(top[c].to_numpy(dtype=float) for c in ("delta", "delta_low", "delta_high"))  # type: ignore[return-value]
+    delta, low, high = (top[c].to_numpy(dtype=float) for c in ("delta", "delta_low", "delta_high"))
+    return delta, low, high
 
 
 def _signed_axis(value: theme.Floats, low: theme.Floats, high: theme.Floats, by: str) -> Axis:
@@ -127,12 +128,12 @@ def _signed_axis(value: theme.Floats, low: theme.Floats, high: theme.Floats, by:
     return Axis(axis.title, axis.low, axis.high, axis.ticks, form=f"+.{digits}f", words=((0.0, "0"),))
 
 
-def unique_names(genes: Sequence[Any]) -> list[str]:
+def unique_names(genes: Iterable[Any], longest: int = theme.LONGEST_LABEL) -> list[str]:
     """Names as drawn, cut where too long, and still all different: each is a row."""
     names: list[str] = []
     seen: set[str] = set()
     for gene in genes:
-        name = base = plain(gene, theme.LONGEST_LABEL)
+        name = base = plain(gene, longest)
         i = 2
         while name in seen:
             name, i = f"{base} ({i})", i + 1
@@ -183,16 +184,15 @@ def _bar_layers(
         log2_fold_change=top["log2_fold_change"].to_numpy(dtype=float),
         fdr=np.array([p_value(p) for p in top["fdr"].to_numpy(dtype=float)], dtype=object),
     )
-    data: Spec = {"values": values}
-    pick: Spec = {"params": [{"name": "pick", "select": {"type": "point", "fields": ["gene"], "on": "@bars_marks:click"}}]}
+    pick: Spec = {
+        "params": [{"name": "pick", "select": {"type": "point", "fields": ["gene"], "on": "@bars_marks:click"}}]
+    }
     bars: Spec = {
         "name": "bars",
-        "data": data,
         "mark": {"type": "bar", "opacity": 1},
         "encoding": {"x": x, "y": y, "color": theme.roles()} | ({} if on.paper else {"tooltip": TOOLTIP}),
     }
     whiskers: Spec = {
-        "data": data,
         "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},
         "encoding": {"x": axis.encoding("low", orient="top"), "x2": {"field": "high"}, "y": y},
     }
@@ -201,10 +201,8 @@ def _bar_layers(
         "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},
         "encoding": {"x": axis.encoding("zero", orient="top")},
     }
-    layers = [bars if on.paper else bars | pick]
-    if np.isfinite(low).any():
-        layers.append(whiskers)
-    return [*layers, zero]
+    rows = [bars if on.paper else bars | pick, *([whiskers] if np.isfinite(low).any() else [])]
+    return [{"data": {"values": values}, "layer": rows}, zero]
 
 
 def ink(on: Sheet) -> Any:
@@ -222,7 +220,9 @@ def _key_rows(top: pd.DataFrame) -> list[key.Row]:
     return rows + ([key.Row("bar", theme.LIGHT["neutral"], f"{number(rest)} not significant")] if rest else [])
 
 
-def top_caption(view: PerturbationLike, *, by: str = "delta", n: int = 50, paper: bool | Paper = False, **_: Any) -> str:
+def top_caption(
+    view: PerturbationLike, *, by: str = "delta", n: int = 50, paper: bool | Paper = False, **_: Any
+) -> str:
     """What the bars show, in sentences."""
     top = top_genes(view, by=by, n=n)
     role = top["role"].to_numpy()
@@ -249,3 +249,177 @@ def top_alt(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any)
     names = ", ".join(plain(g, theme.LONGEST_LABEL) for g in top["gene"].head(5))
     quantity = "log2 fold changes" if by == "log2_fold_change" else "deltas"
     return f"Bars of {len(top)} {quantity}, {what_is_done(view)} against control. First: {names or 'none'}."
+
+
+# ------------------------------------------------------------------------------------------------------- guides
+
+GUIDE_KEY = (("dot", "observed", "transcript left, with its 95 % interval"),)
+GUIDE_COLUMNS = ("target", "guide", "n_cells", "percent_left", "low", "high", "r_with_rest")
+LONGEST_GUIDE = 32
+WIDEST_LEFT = 2.0
+"""Intervals reach at most to twice the largest estimate, or 200 %; beyond they are cut at the edge."""
+
+
+def guides(
+    view: PerturbationLike,
+    *,
+    highlight: Sequence[str] = (),
+    width: float | None = None,
+    paper: bool | Paper = False,
+) -> Drawing:
+    """What each guide leaves of the target's transcript: one row a guide, with its interval.
+
+    Parameters are those of :func:`top_deltas`; nothing is highlighted.
+    """
+    table = guide_table(view)
+    page = theme.paper_of(paper)
+    names = unique_names(
+        [
+            f"{plain(g, LONGEST_GUIDE)}, {plural(n, 'cell')}"
+            for g, n in zip(table["guide"], table["n_cells"], strict=True)
+        ],
+        60,
+    )
+    left = table["percent_left"].to_numpy(dtype=float)
+    axis = left_axis(left, table["high"].to_numpy(dtype=float), "Transcript left, control = 100 %")
+    on = theme.sheet(
+        paper, width or 560.0, y_labels=names, y_title=False, strip=key.note_height(view, paper), height=1.0
+    )
+    on = replace(on, height=on.top + on.bottom + max(len(names), 1) * (11.0 if page else 27.0))
+    measured = np.isfinite(left)
+    role = np.where(measured, "observed", "neutral")
+    layers = left_layers(table.assign(name=names, role=role), axis, on, on_top=False)
+    return theme.compose(layers + (key.note(view, on) if page else []), on)
+
+
+def guide_table(view: PerturbationLike, **_: Any) -> pd.DataFrame:
+    """The view's guides by name."""
+    table = view.guides[[c for c in GUIDE_COLUMNS if c in view.guides.columns]]
+    return table.sort_values("guide", kind="stable").reset_index(drop=True)
+
+
+def left_axis(left: theme.Floats, high: theme.Floats, title: str, *, about: int = 5) -> Axis:
+    """An axis of fractions left, from 0 to beyond 100 %, at most to :data:`WIDEST_LEFT` times the largest estimate."""
+    estimates = left[np.isfinite(left)]
+    largest = float(np.max(estimates, initial=0.0))
+    reach = float(np.max(high[np.isfinite(high)], initial=0.0))
+    return theme.linear_axis(
+        title,
+        0.0,
+        max(1.1, min(1.05 * reach, WIDEST_LEFT * max(largest, 1.0)), largest),
+        about=about,
+        form=",.0f",
+        percent=True,
+    )
+
+
+def left_layers(table: pd.DataFrame, axis: Axis, on: Sheet, *, on_top: bool, italic: bool = False) -> list[Spec]:
+    """Rows of dots with intervals and the dashed line of 100 %.
+
+    ``table`` has ``name, role, percent_left, low, high``; a row without an estimate says so in words. Rows of role
+    "neutral" have hollow dots.
+    """
+    orient = {"orient": "top"} if on_top else {}
+    names = list(table["name"])
+    y = row_axis(names, on, **({"labelFontStyle": "italic"} if italic else {}))
+    cut = np.clip(table[["percent_left", "low", "high"]].to_numpy(dtype=float), axis.low, axis.high)
+    extra = {c: table[c].to_numpy(dtype=object) for c in ("target", "guide") if c in table.columns}
+    if "n_cells" in table.columns:
+        extra["n_cells"] = table["n_cells"].to_numpy()
+    values = theme.records(
+        name=np.array(names, dtype=object),
+        role=table["role"].to_numpy(dtype=object),
+        left=cut[:, 0],
+        low=cut[:, 1],
+        high=cut[:, 2],
+        **extra,
+    )
+    some = [v for v in values if v["left"] is not None]
+    none = [
+        v | {"said": str(w)}
+        for v, w in zip(values, table.get("said", ["not measurable"] * len(table)), strict=True)
+        if v["left"] is None
+    ]
+    tooltip = [
+        {"field": "name", "type": "nominal", "title": "Guide" if "guide" in extra else "Target"},
+        *(
+            [{"field": "n_cells", "type": "quantitative", "format": ",d", "title": "Cells"}]
+            if "n_cells" in extra
+            else []
+        ),
+        {"field": "left", "type": "quantitative", "format": ".0%", "title": "Transcript left"},
+        {"field": "low", "type": "quantitative", "format": ".0%", "title": "95 % from"},
+        {"field": "high", "type": "quantitative", "format": ".0%", "title": "to"},
+    ]
+    lines: Spec = {
+        "mark": {"type": "rule", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None},
+        "encoding": {"x": axis.encoding("low", **orient), "x2": {"field": "high"}, "y": y, "color": theme.roles()},
+    }
+    dots: Spec = {
+        "name": "dots",
+        "mark": {
+            "type": "point",
+            "opacity": 1,
+            "strokeWidth": 0.75 if on.paper else 1.5,
+            "size": 9 if on.paper else 46,
+        },
+        "encoding": {
+            "x": axis.encoding("left", **orient),
+            "y": y,
+            "color": theme.roles(),
+            "fill": {
+                "condition": {
+                    "test": "datum.role !== 'observed'",
+                    "value": theme.LIGHT["paper"] if on.paper else theme.paint("paper"),
+                },
+                "value": ink(on),
+            },
+        }
+        | ({} if on.paper else {"tooltip": tooltip}),
+    }
+    full: Spec = {
+        "data": {"values": [{"full": 1}]},
+        "mark": {
+            "type": "rule",
+            "strokeDash": on.dash,
+            "strokeWidth": on.line,
+            "tooltip": None,
+            "color": theme.INK if on.paper else theme.paint("neutral"),
+        },
+        "encoding": {"x": axis.encoding("full", **orient)},
+    }
+    words: Spec = {
+        "data": {"values": none},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "baseline": "middle",
+            "dx": 4,
+            "fontSize": on.text,
+            "tooltip": None,
+            "opacity": 1 if on.paper else 0.75,  # quiet; neutral grey is too faint for letters
+            "color": ink(on),
+        },
+        "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "said", "type": "nominal"}},
+    }
+    return [full, {"data": {"values": some}, "layer": [lines, dots]}, *([words] if none else [])]
+
+
+def guides_caption(view: PerturbationLike, **_: Any) -> str:
+    """What the guides' rows show, in sentences."""
+    table = guide_table(view)
+    missing = int((~np.isfinite(table["percent_left"].to_numpy(dtype=float))).sum())
+    sentences = ["Dots: mean share of control; lines: 95 % interval. Dashed: 100 %, no change."]
+    if missing == len(table):
+        sentences = ["What is left of the transcript cannot be measured."]
+    elif missing:
+        sentences.append(f"{plural(missing, 'guide')} without a measurable transcript.")
+    return " ".join(sentences)
+
+
+def guides_alt(view: PerturbationLike, **_: Any) -> str:
+    """The guides in words."""
+    table = guide_table(view)
+    rows = zip(table["guide"].head(5), table["percent_left"].head(5), strict=True)
+    said = ", ".join(f"{plain(g, theme.LONGEST_LABEL)} {percent(float(left))}" for g, left in rows)
+    return f"Transcript left by guide, {what_is_done(view)}, {plural(len(table), 'guide')}: {said or 'none'}."

@@ -35,7 +35,11 @@ KEY = (
 PICK: Spec = {
     "name": "pick",
     # a click on a dot, its name or its ring; elsewhere Vega would report a gene called null
-    "select": {"type": "point", "fields": ["gene"], "on": "@dots_marks:click, @names_marks:click, @bold_names_marks:click, @rings_marks:click"},
+    "select": {
+        "type": "point",
+        "fields": ["gene"],
+        "on": "@dots_marks:click, @names_marks:click, @bold_names_marks:click, @rings_marks:click",
+    },
 }
 BOX: Spec = {"name": "box", "select": {"type": "interval", "encodings": ["x", "y"], "zoom": False}}
 
@@ -337,13 +341,11 @@ def hang_names(
     return [(int(order[label.item]), label) for label in labels]
 
 
-def name_layers(
-    cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArray[np.bool_], on: Sheet
-) -> list[Spec]:
+def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
     """Names hung on their dots by pixels; on screen with a halo, and only six on a narrow one."""
     rows = [i for i, _ in names]
     values = theme.records(
-        gene=cloud.genes["gene"].to_numpy()[rows],
+        **({} if on.paper else {"gene": cloud.genes["gene"].to_numpy()[rows]}),  # what a click on the name picks
         name=np.array([plain(g, theme.LONGEST_LABEL) for g in cloud.genes["gene"].to_numpy()[rows]], dtype=object),
         x=cloud.genes["x"].to_numpy()[rows],
         y=cloud.genes["y"].to_numpy()[rows],
@@ -376,12 +378,14 @@ def hung_texts(values: list[Spec], x: Axis, y: Axis, on: Sheet, *, weight: str =
         **on.italic,
     }
     encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "text": {"field": "name", "type": "nominal"}}
-    base: Spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
+    base: Spec = {"mark": mark, "encoding": encoding}
+    data: Spec = {"data": {"values": values}}
     if on.paper:
-        return [base]
+        return [data | base]
     mark["opacity"] = {"expr": f"datum.rank < (width < 400 ? {LABELS_IF_NARROW} : 99) ? 1 : 0"}
     halo = base | {"mark": mark | {"stroke": theme.paint("paper"), "strokeWidth": 3, "strokeJoin": "round"}}
-    return [halo, base | {"name": "names" if weight == "normal" else "bold_names"}]
+    top = base | {"name": "names" if weight == "normal" else "bold_names"}
+    return [data | {"layer": [halo, top]}]
 
 
 def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
@@ -481,4 +485,3 @@ def describe(view: PerturbationLike, kind: str, cloud: Cloud) -> str:
         f"{kind} of {number(len(cloud.genes))} genes, {what_is_done(view)} against control: {number(n_down)} fall, "
         f"{number(n_up)} rise at {change_rule(view)}.{largest}"
     )
-

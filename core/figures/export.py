@@ -99,7 +99,7 @@ def italic_target(svg: str, view: Any) -> str:
         return svg
     said = html.escape(f"{plain(target)} {modality}", quote=False)
     symbol = html.escape(plain(target), quote=False)
-    slanted = f'<tspan font-style="italic">{symbol}</tspan>{said[len(symbol):]}'
+    slanted = f'<tspan font-style="italic">{symbol}</tspan>{said[len(symbol) :]}'
     return re.sub(r">([^<>]*)</text>", lambda m: f">{m[1].replace(said, slanted, 1)}</text>", svg)
 
 
@@ -108,10 +108,11 @@ def italic_target(svg: str, view: Any) -> str:
 
 def metadata(figure: Figure, view: Any, options: Mapping[str, Any]) -> dict[str, str]:
     """Title, description (caption, methods), n, test and version, as every file carries them."""
-    simulated = "Simulated data. " if view.simulated else ""
+    words = f"{figure.caption(view, **options)} {getattr(view, 'methods', '')}".strip()
+    simulated = "Simulated data. " if view.simulated and "Simulated data" not in words else ""
     about = {
         "Title": f"{subject_words(view)}: {figure.title}",
-        "Description": f"{simulated}{figure.caption(view, **options)} {getattr(view, 'methods', '')}".strip(),
+        "Description": f"{simulated}{words}",
         "n": n_words(view),
         "Test": getattr(view, "test_name", ""),
         "Software": f"Perturbscope {__version__}",
@@ -167,7 +168,8 @@ def svg_file(svg: str, size: tuple[float, float], about: Mapping[str, str]) -> s
         f'width="{width}mm" height="{height}mm" viewBox="{view_box}">'
     )
     rest = "; ".join(f"{name}: {words}" for name, words in about.items() if name not in ("Title", "Description"))
-    words = f"<title>{html.escape(about['Title'])}</title><desc>{html.escape(about['Description'])} {html.escape(rest)}</desc>"
+    title, description = html.escape(about["Title"]), html.escape(f"{about['Description']} {rest}")
+    words = f"<title>{title}</title><desc>{description}</desc>"
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + start + words + svg[svg.index(">") + 1 :]
 
 
@@ -285,7 +287,8 @@ def table_bytes(table: pd.DataFrame, format: str) -> bytes:
         file = io.BytesIO()
         table.to_parquet(file, index=False)
         return file.getvalue()
-    return without_formulas(table).to_csv(index=False, lineterminator="\n").encode("utf-8")
+    text: str = without_formulas(table).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8")
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

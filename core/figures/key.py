@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Row:
-    """One entry of the key: a shape (``dot``, ``ring``, ``line``, ``bar``, ``diamond``, ``cross``), color and words."""
+    """One entry of the key: a shape (dot, ring, line, bar, diamond, cross or none), its color, and words."""
 
     shape: str
     color: str
@@ -86,6 +86,17 @@ def _lines(rows: Sequence[Row], width: float) -> list[list[tuple[float, Row]]]:
     return lines
 
 
+def sheet_with_strip(
+    view: Any, paper: bool | Paper, width: float | None, y_labels: Sequence[str], rows: Sequence[Row], *, height: float
+) -> Sheet:
+    """A sheet with room for the key above the plot; ``height`` is that on screen, on paper the shape decides."""
+    note_room, tall = note_height(view, paper), None if paper else height
+    on = theme.sheet(paper, width, y_labels=y_labels, strip=note_room, height=tall)
+    if not on.paper:
+        return on
+    return theme.sheet(paper, width, y_labels=y_labels, strip=note_room + strip_height(rows, on), height=tall)
+
+
 def inside(rows: Sequence[Row], on: Sheet, spot: Box | None, view: Any) -> list[Spec]:
     """The key's layers, in the free corner or above the plot."""
     if spot is None:
@@ -105,6 +116,8 @@ _SHAPES = {"dot": "circle", "ring": "circle", "bar": "square", "diamond": "diamo
 
 
 def _entry(row: Row, x: float, y: float) -> list[Spec]:
+    if row.shape == "none":
+        return [_text(row.words, x - 2, y, "left")]
     if row.shape == "line":
         mark: Spec = {"type": "rule", "color": row.color, "strokeWidth": 1.0}
         encoding = {"x": theme.px(x - 2.5), "x2": theme.px(x + 3), "y": theme.px(y)}

@@ -20,7 +20,9 @@ BOLD = 1.08
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Width of a line of Arial in the unit of ``size``; characters beyond ASCII count as wide as an M."""
-    widths = (_WIDTHS[ord(c) - 32] if 32 <= ord(c) < 127 else 833 if ord(c) > 127 and c not in "−…–" else 584 for c in text)
+    widths = (
+        _WIDTHS[ord(c) - 32] if 32 <= ord(c) < 127 else 833 if ord(c) > 127 and c not in "−…–" else 584 for c in text
+    )
     return sum(widths) * size / 1000 * (BOLD if bold else 1.0)
 
 
@@ -44,7 +46,9 @@ class Crowd:
     height: float
 
     @classmethod
-    def of(cls, x: NDArray[np.float64], y: NDArray[np.float64], width: float, height: float, cells: int = 96) -> "Crowd":
+    def of(
+        cls, x: NDArray[np.float64], y: NDArray[np.float64], width: float, height: float, cells: int = 96
+    ) -> "Crowd":
         """Count points given in pixels of a plot."""
         grid, _, _ = np.histogram2d(x, y, bins=cells, range=((0, width), (0, height)))
         return cls(np.pad(grid.cumsum(0).cumsum(1), ((1, 0), (1, 0))), width, height)
@@ -73,6 +77,7 @@ def place_labels(
     ring: float = 0.0,
     most: int = 18,
     wider: float = 1.0,
+    above: bool = False,
     taken: Sequence[tuple[float, float, float, float]] = (),
 ) -> list[Label]:
     """Hang names on dots, the first ones first.
@@ -102,6 +107,8 @@ def place_labels(
         At most so many names besides those.
     wider
         Letters wider than Arial's by this factor.
+    above
+        Look over the dot before looking beside it.
     taken
         Rectangles (left, top, right, bottom) that are occupied already.
 
@@ -123,6 +130,7 @@ def place_labels(
         reach = (ring if bold else dot / 2) + 0.3 * text
         best: tuple[float, int] | None = None
         spots = _spots(reach, h, (sides[i] if sides is not None else "right"))
+        spots = sorted(spots, key=lambda spot: spot[0] != "center" or spot[2] > 0) if above else spots
         for order, (align, dx, dy) in enumerate(spots):
             left = x[i] + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
             box = (left, y[i] + dy - h / 2, left + w, y[i] + dy + h / 2)

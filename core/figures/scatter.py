@@ -75,8 +75,9 @@ def scatter_cloud(view: PerturbationLike, *, scale: str = "log-normalized", **_:
     largest = max(float(np.max(x[keep], initial=0)), float(np.max(y[keep], initial=0)), 0.5)
     step = theme.nice_step(largest / 6)
     high = step * math.ceil(largest / step + 1e-9)
-    axes = tuple(
-        theme.linear_axis(f"{who}, log-normalized mean", 0.0, high) for who in ("Control", what_is_done(view, 24))
+    axes = (
+        theme.linear_axis("Control, log-normalized mean", 0.0, high),
+        theme.linear_axis(f"{what_is_done(view, 24)}, log-normalized mean", 0.0, high),
     )
     delta = genes["delta"].to_numpy(dtype=float)
     ends = {"x": (0.0, high), "y": (0.0, high)}
@@ -90,9 +91,14 @@ def _counts_cloud(view: PerturbationLike, genes: pd.DataFrame) -> Cloud:
         raise OptionError("This study holds log-normalized values, no counts. Take the scale log-normalized.")
     keep = finite & ((x >= LOWEST_MEAN) | (y >= LOWEST_MEAN))
     edge = keep & ((x < LOWEST_MEAN) | (y < LOWEST_MEAN))
-    high = 10.0 ** math.ceil(math.log10(max(float(np.max(x[keep], initial=1)), float(np.max(y[keep], initial=1)))) - 1e-9)
+    high = 10.0 ** math.ceil(
+        math.log10(max(float(np.max(x[keep], initial=1)), float(np.max(y[keep], initial=1)))) - 1e-9
+    )
     low, high = LOWEST_MEAN, max(high, 1.0)
-    axes = tuple(theme.log_axis(f"{who}, mean counts a cell", low, high) for who in ("Control", what_is_done(view, 24)))
+    axes = (
+        theme.log_axis("Control, mean counts a cell", low, high),
+        theme.log_axis(f"{what_is_done(view, 24)}, mean counts a cell", low, high),
+    )
     ends = {"x": (low, high), "y": (low, high)}
     change = genes["log2_fold_change"].to_numpy(dtype=float)
     return make_cloud(
@@ -205,7 +211,11 @@ def fold_lines(view: PerturbationLike) -> list[float]:
 
 def edge_sentence(cloud: Cloud, bound: int = WIDEST_FOLD) -> list[str]:
     """That fold changes were cut, where they were."""
-    return [f"Fold changes beyond ±{bound} are drawn at the edge ({plural(cloud.at_edge, 'gene')})."] if cloud.at_edge else []
+    return (
+        [f"Fold changes beyond ±{bound} are drawn at the edge ({plural(cloud.at_edge, 'gene')})."]
+        if cloud.at_edge
+        else []
+    )
 
 
 def ma_caption(view: PerturbationLike, *, every: bool = False, **_: Any) -> str:
@@ -237,4 +247,3 @@ def gene_data(view: PerturbationLike, **_: Any) -> pd.DataFrame:
     genes = gene_table(view)
     order = np.argsort(-np.abs(np.nan_to_num(genes["delta"].to_numpy(dtype=float))), kind="stable")
     return genes[[c for c in GENE_COLUMNS if c in genes.columns]].iloc[order].reset_index(drop=True)
-

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import OptionError
 from core.figures.labels import text_width
+from core.views.text import NBSP
 
 Spec = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -108,6 +109,8 @@ class Axis:
         d3 format of the numbers.
     words
         Numbers that are written otherwise: value -> text.
+    percent
+        Whether the values are fractions to be read as percentages.
     """
 
     title: str
@@ -117,6 +120,7 @@ class Axis:
     log: bool = False
     form: str = "~g"
     words: tuple[tuple[float, str], ...] = ()
+    percent: bool = False
 
     def share(self, values: ArrayLike) -> Floats:
         """Where values lie on the axis: 0 at its low end, 1 at its high end."""
@@ -137,24 +141,27 @@ class Axis:
     def labels(self) -> list[str]:
         """The tick labels as they will read, for measuring them."""
         words = dict(self.words)
-        return [words.get(t) or tick_label(t, self.form) for t in self.ticks]
+        return [words.get(t) or self._label(t) for t in self.ticks]
+
+    def _label(self, value: float) -> str:
+        return f"{tick_label(100 * value, self.form)}{NBSP}%" if self.percent else tick_label(value, self.form)
 
     def encoding(self, field: str | None = None, **axis: Any) -> Spec:
         """The axis as a Vega-Lite channel of ``field``; keywords go to the Vega-Lite axis."""
         scale: Spec = {"domain": [self.low, self.high], "nice": False}
         scale |= {"type": "log"} if self.log else {"zero": False}
         look: Spec = {"values": list(self.ticks), "format": self.form, "title": self.title} | axis
-        if self.words:
+        if self.words or self.percent:
             cases = "".join(f"abs(datum.value - {v!r}) < 1e-9 ? '{text}' : " for v, text in self.words)
-            look["labelExpr"] = f"{cases}format(datum.value, '{self.form}')"
+            number = f"format(datum.value, '{self.form}')"
+            percent = f"format(100 * datum.value, '{self.form}') + '{NBSP}%'"
+            look["labelExpr"] = cases + (percent if self.percent else number)
         channel: Spec = {"type": "quantitative", "scale": scale, "axis": look, "title": self.title}
         return channel | ({"field": field} if field else {})
 
 
 def tick_label(value: float, form: str) -> str:
     """About what d3 prints for the formats used here; only its width matters."""
-    if "%" in form:
-        return f"{value:.0%}"
     text = f"{value:,.10g}" if "," in form else f"{value:.10g}"
     return text if value <= 0 or "+" not in form else f"+{text}"
 
@@ -394,7 +401,7 @@ class Drawing(alt.LayerChart):
     def __init__(self, **spec: Any) -> None:
         alt.SchemaBase.__init__(self, **spec)  # LayerChart would rebuild each layer, row by row
 
-    def to_dict(self, validate: bool = False, **options: Any) -> Spec:  # type: ignore[override]
+    def to_dict(self, validate: bool = False, **options: Any) -> Spec:
         """The specification; checked against Vega-Lite's schema if asked to (0.2 s)."""
         plain = all(isinstance(v, str | int | float | bool | list | dict) for v in self._kwds.values())
         if validate or options or not plain:

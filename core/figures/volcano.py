@@ -66,7 +66,9 @@ def volcano_cloud(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> C
     theme.one_of("height", height, HEIGHTS)
     genes = gene_table(view)
     change = genes["log2_fold_change"].to_numpy(dtype=float)
-    level = -log10_of(genes["fdr"].to_numpy(dtype=float)) if height == "fdr" else -genes["log10_p"].to_numpy(dtype=float)
+    level = (
+        -log10_of(genes["fdr"].to_numpy(dtype=float)) if height == "fdr" else -genes["log10_p"].to_numpy(dtype=float)
+    )
     keep = np.isfinite(change) & ~np.isnan(level)
     level = np.clip(level, 0, None)
     capped = bool((level[keep] > HIGHEST).any())
@@ -130,5 +132,3 @@ def volcano_caption(view: PerturbationLike, *, height: str = "fdr", every: bool 
 def volcano_alt(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> str:
     """The volcano in words."""
     return describe(view, "Volcano", volcano_cloud(view, height=height))
-
-

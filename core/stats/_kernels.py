@@ -13,36 +13,39 @@ CODE_MASK = np.uint64((1 << CODE_BITS) - 1)
 LOWEST_EXPONENT = 1023 - 14  # keys of ratios hold 2**-14 to 2**49: 6 bits of exponent, 38 of mantissa
 LARGEST_KEY = np.uint64((1 << 44) - 1)
 RADIX = 2048
+MAXIMUM = 6  # place of the maximum, last of moments.FIELDS
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def nonzeros_by_segment(block, order, segment_start, divisor, value, ratio, start):
-    """Gather each gene's non-zero values in segment order.
+def nonzeros_in_order(block, order, segment_start, divisor, where, value, ratio, start):
+    """Gather each gene's non-zero values in visiting order.
 
-    block (genes, cells of the file), order and divisor (cells in segment order); fills value and ratio
-    (genes, cells), and start (genes, segments + 1): where a segment's non-zeros begin.
+    block (genes, cells of the file); order and divisor (cells in visiting order). Fills where (places in the visiting
+    order), value and ratio (genes, cells), and start (genes, segments + 1): where a segment's non-zeros begin.
     """
-    where = np.empty(order.size, np.int32)
+    before = np.empty(order.size + 1, np.int32)
     for g in range(block.shape[0]):
-        row, m = block[g], 0
-        start[g, 0] = 0
-        for s in range(segment_start.size - 1):
-            for i in range(segment_start[s], segment_start[s + 1]):
-                where[m] = i  # written always, kept only for a non-zero: no branch to mispredict
-                m += np.int64(row[order[i]] != 0)
-            start[g, s + 1] = m
+        row, place, m = block[g], where[g], 0
+        for i in range(order.size):
+            before[i] = m
+            place[m] = i  # written always, kept only for a non-zero: no branch to mispredict
+            m += np.int64(row[order[i]] != 0)
+        before[order.size] = m
+        for s in range(segment_start.size):
+            start[g, s] = before[segment_start[s]]
         for k in range(m):
-            x = np.float64(row[order[where[k]]])
+            x = np.float64(row[order[place[k]]])
             value[g, k] = x
-            ratio[g, k] = x / divisor[where[k]]
+            ratio[g, k] = x / divisor[place[k]]
 
 
 @njit(nogil=True, cache=True, boundscheck=False, fastmath={"reassoc", "contract", "nsz", "nnan"})
-def segment_sums(value, normalized, logged, start, pair, guide, pair_sums, guide_sums, gene):
-    """Add every segment's sums to its (target, batch) pair and to its (target, guide).
+def segment_sums(value, ratio, unit, logged, start, pair, fold, guide, pair_sums, fold_sums, guide_sums, ends):
+    """Add every segment's sums to its (target, batch, stratum) pair, its (target, fold) and its (target, guide).
 
-    The last axis of pair_sums and guide_sums holds moments.FIELDS; gene's holds the smallest and largest value and the
-    smallest and largest logged value among the non-zeros.
+    ``ratio * unit`` are normalized counts. The last axis of fold_sums and guide_sums holds moments.FIELDS, that of
+    pair_sums moments.PAIR_FIELDS; that of ends the smallest and largest value and the smallest and largest logged value
+    among the non-zeros.
     """
     for g in range(value.shape[0]):
         low, high, low_log, high_log = np.inf, 0.0, np.inf, 0.0
@@ -52,7 +55,7 @@ def segment_sums(value, normalized, logged, start, pair, guide, pair_sums, guide
                 continue
             counts, total, squares, log_sum, log_squares, top = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for i in range(a, b):
-                x, v, y = value[g, i], normalized[g, i], logged[g, i]
+                x, v, y = value[g, i], ratio[g, i] * unit, logged[g, i]
                 counts += x
                 total += v
                 log_sum += y
@@ -63,7 +66,10 @@ def segment_sums(value, normalized, logged, start, pair, guide, pair_sums, guide
                 low_log = min(low_log, y)
                 high_log = max(high_log, y)
             high = max(high, top)
-            for sums, k in ((pair_sums, pair[s]), (guide_sums, guide[s])):
+            pair_sums[g, pair[s], 0] += total
+            pair_sums[g, pair[s], 1] += log_sum
+            pair_sums[g, pair[s], 2] += log_squares
+            for sums, k in ((fold_sums, fold[s]), (guide_sums, guide[s])):
                 sums[g, k, 0] += b - a
                 sums[g, k, 1] += counts
                 sums[g, k, 2] += total
@@ -71,83 +77,88 @@ def segment_sums(value, normalized, logged, start, pair, guide, pair_sums, guide
                 sums[g, k, 4] += log_sum
                 sums[g, k, 5] += log_squares
                 sums[g, k, 6] = max(sums[g, k, 6], top)
-        gene[g, 0], gene[g, 1], gene[g, 2], gene[g, 3] = low, high, low_log, high_log
+        ends[g, 0], ends[g, 1], ends[g, 2], ends[g, 3] = low, high, low_log, high_log
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
 def roll_up(fine, into, coarse):
     """Add fine groups' sums (genes, fine, FIELDS) to the coarse group each belongs to; the last field is a maximum."""
-    last = fine.shape[2] - 1
     for g in range(fine.shape[0]):
         for k in range(fine.shape[1]):
-            for f in range(last):
-                coarse[g, into[k], f] += fine[g, k, f]
-            coarse[g, into[k], last] = max(coarse[g, into[k], last], fine[g, k, last])
+            c = into[k]
+            for f in range(MAXIMUM):  # a constant, so that the loop is unrolled
+                coarse[g, c, f] += fine[g, k, f]
+            coarse[g, c, MAXIMUM] = max(coarse[g, c, MAXIMUM], fine[g, k, MAXIMUM])
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def add_pairs(fine, into, coarse):
+    """Add the sums of pairs (genes, pairs, PAIR_FIELDS) to the coarser group each belongs to."""
+    for g in range(fine.shape[0]):
+        for k in range(fine.shape[1]):
+            c = into[k]
+            for f in range(3):
+                coarse[g, c, f] += fine[g, k, f]
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def within_differences(total, squares, n, pair, control_pair, first, delta, error):
+def within_differences(sums, share, pair, control_pair, weight, weights, free, free_control, spread, spread_control,
+                       first, delta, error):  # fmt: skip
     """Weighted mean over batches of mean(target) - mean(control), and its standard error.
 
-    pair and control_pair (used,) name the pairs of a target and of the same batch's controls, a target's pairs
-    standing together from first[t] on; total and squares (genes, pairs); fills delta and error (genes, targets).
+    sums (genes, pairs, PAIR_FIELDS) and share = 1 / cells (pairs,); pair, control_pair and weight (used,): a target's
+    pairs stand together from first[t] on; weights, degrees of freedom and spreads of the weights (targets,); fills
+    delta and error (genes, targets).
     """
-    for g in range(total.shape[0]):
+    for g in range(sums.shape[0]):
         for t in range(first.size - 1):
-            weights = shift = scatter = scatter_control = free = free_control = spread = spread_control = 0.0
+            shift = scatter = scatter_control = 0.0
             for i in range(first[t], first[t + 1]):
                 p, c = pair[i], control_pair[i]
-                w = n[p] * n[c] / (n[p] + n[c])
-                mean, mean_control = total[g, p] / n[p], total[g, c] / n[c]
-                weights += w
-                shift += w * (mean - mean_control)
-                scatter += max(squares[g, p] - mean * total[g, p], 0.0)
-                scatter_control += max(squares[g, c] - mean_control * total[g, c], 0.0)
-                free += n[p] - 1
-                free_control += n[c] - 1
-                spread += w * w / n[p]
-                spread_control += w * w / n[c]
-            delta[g, t] = shift / weights if weights > 0 else np.nan
-            if weights > 0 and free > 0 and free_control > 0:
-                variance = scatter / free * spread + scatter_control / free_control * spread_control
-                error[g, t] = np.sqrt(variance) / weights
+                total, total_control = sums[g, p, 1], sums[g, c, 1]
+                mean, mean_control = total * share[p], total_control * share[c]
+                shift += weight[i] * (mean - mean_control)
+                scatter += max(sums[g, p, 2] - mean * total, 0.0)
+                scatter_control += max(sums[g, c, 2] - mean_control * total_control, 0.0)
+            delta[g, t] = shift / weights[t] if weights[t] > 0 else np.nan
+            if weights[t] > 0 and free[t] > 0 and free_control[t] > 0:
+                variance = scatter / free[t] * spread[t] + scatter_control / free_control[t] * spread_control[t]
+                error[g, t] = np.sqrt(variance) / weights[t]
             else:
                 error[g, t] = np.nan
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def keys_of_ratios(ratio, start, code, keys):
-    """Sort keys of one gene's ratios: order-preserving and, for count/total, free of false ties. Returns how many."""
+def keys_of_ratios(ratio, where, m, code, keys):
+    """Sort keys of one gene's first m ratios: order-preserving and, for count/total, free of false ties.
+
+    code (cells in visiting order) is the rank code of every cell.
+    """
     bits = ratio.view(np.uint64)
     lowest = np.uint64(LOWEST_EXPONENT) << np.uint64(38)
-    m = 0
-    for s in range(start.size - 1):
-        if code[s] < 0:  # left-out cells take no rank
-            continue
-        c = np.uint64(code[s])
-        for i in range(start[s], start[s + 1]):
-            k = bits[i] >> np.uint64(14)
-            k = k - lowest if k > lowest else np.uint64(0)
-            keys[m] = (min(k, LARGEST_KEY) << KEY_SHIFT) | c
-            m += 1
-    return m
+    for k in range(m):
+        key = bits[k] >> np.uint64(14)
+        key = key - lowest if key > lowest else np.uint64(0)
+        keys[k] = (min(key, LARGEST_KEY) << KEY_SHIFT) | np.uint64(code[where[k]])
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def keys_of_floats(value, start, code, keys):
-    """Sort keys of one gene's float32 values (held as float64): their own bits, so exact. Returns how many."""
-    m = 0
+def keys_of_floats(value, where, m, code, keys):
+    """Sort keys of one gene's first m float32 values (held as float64): their own bits, so exact."""
     one = np.empty(1, np.float32)
     bits = one.view(np.uint32)
-    for s in range(start.size - 1):
-        if code[s] < 0:
-            continue
-        c = np.uint64(code[s])
-        for i in range(start[s], start[s + 1]):
-            one[0] = value[i]
-            keys[m] = (np.uint64(bits[0]) << np.uint64(33)) | c  # 31 bits of value; 2 of the 44 stay free
-            m += 1
-    return m
+    for k in range(m):
+        one[0] = value[k]
+        keys[k] = (np.uint64(bits[0]) << np.uint64(33)) | np.uint64(code[where[k]])  # 31 bits; 13 stay free
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def count_by_code(start, code, nonzero):
+    """Non-zeros of every rank code, from where the segments' non-zeros begin; code (segments,), -1 for left out."""
+    nonzero[:] = 0
+    for s in range(code.size):
+        if code[s] >= 0:
+            nonzero[code[s]] += start[s + 1] - start[s]
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
@@ -194,14 +205,10 @@ def rank_walk(keys, m, group, stratum, n_cells, n_groups, n_strata, nonzero, u, 
 
     ``group[code]`` is the target, or ``n_groups - 1`` for controls, ``n_groups - 2`` being all perturbed cells
     together; u (codes,); tie (n_groups, n_strata) sums t**3 - t over a group's ties with the controls; for the
-    controls' own row over the controls alone. nonzero is scratch (codes,).
+    controls' own row over the controls alone. nonzero (codes,) are the keys of each code.
     """
     n_codes = group.size
     control, pooled = n_groups - 1, n_groups - 2
-    nonzero[:] = 0
-    for i in range(m):
-        nonzero[np.int64(keys[i] & CODE_MASK)] += 1
-
     zeros = np.zeros((n_groups, n_strata))
     for c in range(n_codes):
         z = n_cells[c] - nonzero[c]

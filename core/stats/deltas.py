@@ -1,6 +1,7 @@
 """Effect sizes: deltas pooled and within batch, fold changes, what is left of a transcript."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -32,21 +33,23 @@ def standard_error(
 
 @dataclass(frozen=True)
 class Within:
-    """Which (target, batch) pairs are compared with which controls; made once, used for every gene.
+    """Which (target, batch) pairs are compared with which controls, and what that weighs; one for all genes.
 
     Parameters
     ----------
-    n
-        Cells of every pair, shape ``(pairs,)``.
-    pair, control_pair
-        The pairs of all targets, a target's standing together, and the pair of the same batch's controls.
+    share
+        1 / cells of every pair, shape ``(pairs,)``.
+    pair, control_pair, weight
+        The pairs of all targets, a target's standing together; the pair of the same batch's controls; and
+        ``n_t n_c / (n_t + n_c)``.
     first
         Where a target's pairs begin, shape ``(n_targets + 1,)``.
     """
 
-    n: np.ndarray
+    share: np.ndarray
     pair: np.ndarray
     control_pair: np.ndarray
+    weight: np.ndarray
     first: np.ndarray
 
     @classmethod
@@ -57,16 +60,17 @@ class Within:
         control_of_batch[batch[controls]] = controls
         used = np.flatnonzero((target < n_targets) & (n > 0) & (control_of_batch[batch] >= 0))
         used = used[np.argsort(target[used], kind="stable")]
+        control = control_of_batch[batch[used]]
         first = np.searchsorted(target[used], np.arange(n_targets + 1))
-        return cls(n.astype(np.float64), used, control_of_batch[batch[used]], first)
+        return cls(1 / np.maximum(n, 1.0), used, control, n[used] * n[control] / (n[used] + n[control]), first)
 
-    def delta(self, total: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def delta(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean of the deltas within batches (or strata), weighted by ``n_t n_c / (n_t + n_c)``.
 
         Parameters
         ----------
-        total, squares
-            Sums of log-normalized expression and of its square in every pair, shape ``(genes, pairs)``.
+        sums
+            PAIR_FIELDS of every pair, shape ``(genes, pairs, 3)``.
 
         Returns
         -------
@@ -74,19 +78,28 @@ class Within:
             Shape ``(genes, n_targets)``, log-normalized; NaN where no batch holds both. The variance is pooled
             within batches, so that batches of a single cell count too.
         """
-        delta, error = np.empty((2, total.shape[0], self.first.size - 1))
-        within_differences(total, squares, self.n, self.pair, self.control_pair, self.first, delta, error)
+        delta, error = np.empty((2, sums.shape[0], self.first.size - 1))
+        within_differences(
+            sums, self.share, self.pair, self.control_pair, self.weight, *self._by_target, self.first, delta, error
+        )
         return delta, error
 
-    def fold_change(self, total: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _by_target(self) -> np.ndarray:
+        """Of every target: sum of weights, degrees of freedom and spread of the weights, of target and control."""
+        share, control_share = self.share[self.pair], self.share[self.control_pair]
+        squares = self.weight**2
+        return self._add(
+            np.stack([self.weight, 1 / share - 1, 1 / control_share - 1, squares * share, squares * control_share])
+        )
+
+    def fold_change(self, sums: np.ndarray) -> np.ndarray:
         """log2 fold change of mean normalized counts, both sides averaged over strata with the same weights."""
-        n_t, n_c = self.n[self.pair], self.n[self.control_pair]
-        weight = n_t * n_c / (n_t + n_c)
-        weights = self._add(weight[None])
+        weights = self._add(self.weight[None])
         weights[weights == 0] = np.nan
-        mean = self._add(total[:, self.pair] / n_t * weight) / weights
-        control_mean = self._add(total[:, self.control_pair] / n_c * weight) / weights
-        return log2_fold_change(mean, control_mean)
+        mean = sums[:, self.pair, 0] * self.share[self.pair]
+        control_mean = sums[:, self.control_pair, 0] * self.share[self.control_pair]
+        return log2_fold_change(self._add(mean * self.weight) / weights, self._add(control_mean * self.weight) / weights)
 
     def _add(self, values: np.ndarray) -> np.ndarray:
         """Sum over each target's pairs."""

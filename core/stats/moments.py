@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from core.stats._kernels import nonzeros_by_segment, roll_up, segment_sums
+from core.stats._kernels import nonzeros_in_order, roll_up, segment_sums
 
 FIELDS = (
     "n_nonzero",
@@ -16,6 +16,8 @@ FIELDS = (
     "sum_log_squared",
     "maximum",
 )
+PAIR_FIELDS = ("sum_normalized", "sum_log", "sum_log_squared")
+"""What is kept of the many (target, batch) pairs: enough for deltas within batches and their errors."""
 
 
 @dataclass(frozen=True)
@@ -126,20 +128,17 @@ def group_moments(counts: np.ndarray, scale: np.ndarray, group: np.ndarray, n_gr
     order = np.argsort(group, kind="stable")
     start = np.searchsorted(group[order], np.arange(n_groups + 1))
     n_genes, n_cells = counts.shape
-    value, ratio = np.empty((2, n_genes, n_cells))
-    nonzero_start = np.empty((n_genes, n_groups + 1), np.int64)
-    nonzeros_by_segment(counts, order, start, 1 / scale[order], value, ratio, nonzero_start)
+    where, nonzero_start = np.empty((n_genes, n_cells), np.int32), np.empty((n_genes, n_groups + 1), np.int64)
+    value, ratio, logged = np.zeros((3, n_genes, n_cells))
+    nonzeros_in_order(counts, order, start, 1 / scale[order], where, value, ratio, nonzero_start)
+    for k, m in enumerate(nonzero_start[:, -1]):
+        np.log1p(ratio[k, :m], out=logged[k, :m])
     sums, unused = np.zeros((n_genes, n_groups, len(FIELDS))), np.zeros((n_genes, 1, len(FIELDS)))
-    nobody, ends = np.zeros(n_groups, np.int64), np.empty((n_genes, 4))
+    groups, nobody = np.arange(n_groups), np.zeros(n_groups, np.int64)
     segment_sums(
-        value, ratio, _log1p(ratio, nonzero_start), nonzero_start, np.arange(n_groups), nobody, sums, unused, ends
+        value, ratio, 1.0, logged, nonzero_start, nobody, groups, nobody, unused, sums, unused, np.empty((n_genes, 4))
     )
     return Moments.from_sums(sums, np.diff(start))
-
-
-def _log1p(ratio: np.ndarray, start: np.ndarray) -> np.ndarray:
-    filled = np.arange(ratio.shape[1]) < start[:, -1:]
-    return np.log1p(ratio, out=np.zeros_like(ratio), where=filled)
 
 
 def _divide(sums: np.ndarray, n_cells: np.ndarray) -> np.ndarray:

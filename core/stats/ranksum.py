@@ -61,18 +61,33 @@ class Ranker:
         self._spare = np.empty(n_cells, np.uint64)
         self._make_keys = keys_of_floats if exact_floats else keys_of_ratios
 
-    def sort(self, values: np.ndarray, start: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, int]:
-        """Sorted keys of one gene's non-zeros; ``start`` and ``code`` are of the segments."""
-        m = self._make_keys(values, start, code, self._keys)
-        return radix_sort(self._keys, self._spare, m), m
+    def sort(self, values: np.ndarray, where: np.ndarray, m: int, code: np.ndarray) -> np.ndarray:
+        """Sorted keys of one gene's first ``m`` non-zeros.
 
-    def walk(self, keys: np.ndarray, m: int, groups: RankGroups) -> tuple[np.ndarray, np.ndarray]:
-        """U of every code against the controls of its stratum, and tie terms ``(n_groups, n_strata)``."""
+        Parameters
+        ----------
+        values, where
+            The non-zeros and their places in the visiting order.
+        m
+            How many of them take a rank: the left-out cells come last.
+        code
+            Rank code of every cell in visiting order.
+        """
+        self._make_keys(values, where, m, code, self._keys)
+        return radix_sort(self._keys, self._spare, m)
+
+    def walk(
+        self, keys: np.ndarray, m: int, nonzero: np.ndarray, groups: RankGroups
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """U of every code against the controls of its stratum, and tie terms ``(n_groups, n_strata)``.
+
+        ``nonzero`` are the non-zeros of every code.
+        """
         u, tie = np.empty(groups.group.size), np.empty((groups.n_groups, groups.n_strata))
-        scratch = np.empty(groups.group.size, np.int64)
         rank_walk(
-            keys, m, groups.group, groups.stratum, groups.n_cells, groups.n_groups, groups.n_strata, scratch, u, tie
-        )
+            keys, m, groups.group, groups.stratum, groups.n_cells, groups.n_groups, groups.n_strata,
+            nonzero, u, tie,
+        )  # fmt: skip
         return u, tie
 
 

@@ -18,11 +18,11 @@ import h5py
 import numpy as np
 
 from core.schema import Values
-from core.stats._kernels import nonzeros_by_segment, segment_sums
+from core.stats._kernels import add_pairs, count_by_code, nonzeros_in_order, segment_sums
 from core.stats.calibration import ControlSets, control_sets
 from core.stats.deltas import Within, log2_fold_change, standard_error
 from core.stats.groups import Groups
-from core.stats.moments import FIELDS, Moments, add_up
+from core.stats.moments import FIELDS, PAIR_FIELDS, Moments, add_up
 from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
 from core.stats.strata import van_elteren
 from core.store.files import allocate_arrays, map_arrays, release
@@ -30,8 +30,6 @@ from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
 RELEASE_EVERY = 16  # blocks after which written pages are let go
-
-NORMALIZED, LOG, LOG_SQUARED = (FIELDS.index(f) for f in ("sum_normalized", "sum_log", "sum_log_squared"))
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 
@@ -171,7 +169,8 @@ class _Plan:
     pooled: RankGroups
     strata: "_Strata | None"
     batches: "_Parts"
-    fold: np.ndarray
+    fold: np.ndarray  # (target, fold) of every segment
+    code: np.ndarray  # rank code of every cell in visiting order, up to the first that is left out
     sets: ControlSets
 
     @classmethod
@@ -195,7 +194,8 @@ class _Plan:
             pooled=pooled,
             strata=strata,
             batches=_Parts.of(groups, groups.pair_batch, groups.n_batches),
-            fold=groups.pair_target * groups.n_folds + groups.fold_of_batch[groups.pair_batch],
+            fold=(groups.pair_target * groups.n_folds + groups.fold_of_batch[groups.pair_batch])[groups.pair],
+            code=np.repeat(groups.code, np.diff(groups.start)),
             sets=control_sets(groups),
         )
 
@@ -236,19 +236,24 @@ class _Parts:
 
     def add_up(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of every (target, part), and of all perturbed cells and all controls in every part."""
-        alike = self.n == pairs.shape[1]  # one pair a part already, in the same order
-        return pairs if alike else add_up(pairs, self.into, self.n), add_up(pairs, self.pooled, self.pooled.max() + 1)
+        n_genes, n_pairs, n_fields = pairs.shape
+        together = np.zeros((n_genes, int(self.pooled.max()) + 1, n_fields))
+        add_pairs(pairs, self.pooled, together)
+        if self.n == n_pairs:  # one pair a part already, in the same order
+            return pairs, together
+        sums = np.zeros((n_genes, self.n, n_fields))
+        add_pairs(pairs, self.into, sums)
+        return sums, together
 
     def delta(self, sums: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Deltas within parts and their standard errors, each (genes, T + 1)."""
-        found = self.within.delta(sums[..., LOG], sums[..., LOG_SQUARED])
-        together = self.pooled_within.delta(pooled[..., LOG], pooled[..., LOG_SQUARED])
+        found, together = self.within.delta(sums), self.pooled_within.delta(pooled)
         delta, error = (np.concatenate(both, axis=1) for both in zip(found, together, strict=True))
         return delta, error
 
     def fold_change(self, sums: np.ndarray, pooled: np.ndarray) -> np.ndarray:
         """log2 fold changes within parts, (genes, T + 1)."""
-        changes = [w.fold_change(s[..., NORMALIZED]) for w, s in ((self.within, sums), (self.pooled_within, pooled))]
+        changes = [self.within.fold_change(sums), self.pooled_within.fold_change(pooled)]
         return np.concatenate(changes, axis=1)
 
 
@@ -268,12 +273,15 @@ class _Visit:
     """Scratch space of one thread, and the steps of a visit."""
 
     def __init__(self, values: GeneMajor, plan: _Plan) -> None:
-        n = values.n_cells
+        n, groups = values.n_cells, plan.groups
         self._values, self._plan = values, plan
         self._block = values.new_block()
-        self._value, self._ratio, self._logged, self._normalized = np.empty((4, GENES_AT_ONCE, n))
-        self._start = np.empty((GENES_AT_ONCE, plan.groups.start.size), np.int64)
-        self._pairs = np.empty((GENES_A_BLOCK, plan.groups.pair_target.size, len(FIELDS)))
+        self._where = np.empty((GENES_AT_ONCE, n), np.int32)
+        self._value, self._ratio, self._logged = np.empty((3, GENES_AT_ONCE, n))
+        self._start = np.empty((GENES_AT_ONCE, groups.start.size), np.int64)
+        self._pairs = np.empty((GENES_A_BLOCK, groups.pair_target.size, len(PAIR_FIELDS)))
+        self._nonzero = np.empty(groups.code_target.size, np.int64)
+        self._n_ranked = int((groups.code >= 0).sum())  # segments; those of left-out cells come last
         self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
 
     def block(self, b: int) -> _BlockResult:
@@ -283,49 +291,64 @@ class _Visit:
         genes, n_codes, n_groups = block.shape[0], groups.code_target.size, groups.n_targets + 2
         pairs = self._pairs[:genes]
         pairs[:] = 0
+        folds = np.zeros((genes, n_groups * groups.n_folds, len(FIELDS)))
         guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
         ends = np.empty((genes, 4))
-        u, tie = np.empty((genes, n_codes)), np.empty((genes, n_groups, 1))
-        u_within, tie_within = np.empty((genes, n_codes)), np.empty((genes, n_groups, groups.n_strata))
+        ranks = _Ranks.empty(genes, n_codes, n_groups, 1)
+        within = _Ranks.empty(genes, n_codes, n_groups, groups.n_strata) if plan.strata else None
         for g in range(0, genes, GENES_AT_ONCE):
             few = slice(g, min(g + GENES_AT_ONCE, genes))
-            self._sum(block[few], pairs[few], guides[few], ends[few])
+            self._sum(block[few], pairs[few], folds[few], guides[few], ends[few])
             for k in range(few.stop - few.start):
-                keys, m = self._ranker.sort(self._ratio[k], self._start[k], groups.code)
-                u[g + k], tie[g + k] = self._ranker.walk(keys, m, plan.pooled)
-                if plan.strata:
-                    u_within[g + k], tie_within[g + k] = self._ranker.walk(keys, m, plan.strata.ranks)
-        folds = add_up(pairs, plan.fold, n_groups * groups.n_folds)
+                m = int(self._start[k, self._n_ranked])
+                keys = self._ranker.sort(self._ratio[k], self._where[k], m, plan.code)
+                count_by_code(self._start[k], groups.code, self._nonzero)
+                ranks.u[g + k], ranks.tie[g + k] = self._ranker.walk(keys, m, self._nonzero, plan.pooled)
+                if plan.strata and within:
+                    walked = self._ranker.walk(keys, m, self._nonzero, plan.strata.ranks)
+                    within.u[g + k], within.tie[g + k] = walked
         targets = add_up(folds, np.repeat(np.arange(n_groups), groups.n_folds), n_groups)
-        effects = _pooled_effects(plan, targets, u, tie) | _within_effects(plan, pairs)
-        if plan.strata:
-            effects |= _stratified_effects(groups, plan.strata, pairs, u_within, tie_within)
-        return _BlockResult(
-            targets,
-            guides,
-            folds,
-            ends,
-            effects,
-            plan.sets.log10_p(u, tie[:, -1, 0], int(groups.target_cells[groups.n_targets])),
+        effects = _pooled_effects(plan, targets, ranks) | _within_effects(plan, pairs)
+        if plan.strata and within:
+            effects |= _stratified_effects(groups, plan.strata, pairs, within)
+        n_control = int(groups.target_cells[groups.n_targets])
+        calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
+        return _BlockResult(targets, guides, folds, ends, effects, calibration)
+
+    def _sum(
+        self, block: np.ndarray, pairs: np.ndarray, folds: np.ndarray, guides: np.ndarray, ends: np.ndarray
+    ) -> None:
+        plan, groups, n = self._plan, self._plan.groups, block.shape[0]
+        where, value, ratio, start = self._where[:n], self._value[:n], self._ratio[:n], self._start[:n]
+        nonzeros_in_order(block, groups.order, groups.start, plan.divisor, where, value, ratio, start)
+        logged, normalized, unit = self._logged[:n], ratio, plan.ratio_to_normalized
+        if plan.kind is Values.LOG_NORMALIZED:
+            logged, normalized = value, self._logged[:n]
+        for k in range(n):  # beyond a gene's own non-zeros the arrays hold leftovers
+            own = slice(0, int(start[k, -1]))
+            if plan.kind is Values.COUNTS:
+                np.multiply(ratio[k, own], unit, out=logged[k, own])
+                np.log1p(logged[k, own], out=logged[k, own])
+            else:
+                np.expm1(value[k, own], out=normalized[k, own])
+        segment_sums(
+            value, normalized, unit, logged, start, groups.pair, plan.fold, groups.guide, pairs, folds, guides, ends
         )
 
-    def _sum(self, block: np.ndarray, pairs: np.ndarray, guides: np.ndarray, ends: np.ndarray) -> None:
-        plan, groups, n = self._plan, self._plan.groups, block.shape[0]
-        value, ratio, start = self._value[:n], self._ratio[:n], self._start[:n]
-        nonzeros_by_segment(block, groups.order, groups.start, plan.divisor, value, ratio, start)
-        normalized, logged = self._normalized[:n], self._logged[:n]
-        for k in range(n):  # beyond a gene's own non-zeros the arrays hold leftovers
-            m = int(start[k, -1])
-            if plan.kind is Values.COUNTS:
-                np.multiply(ratio[k, :m], plan.ratio_to_normalized, out=normalized[k, :m])
-                np.log1p(normalized[k, :m], out=logged[k, :m])
-            else:
-                logged[k, :m] = value[k, :m]
-                np.expm1(value[k, :m], out=normalized[k, :m])
-        segment_sums(value, normalized, logged, start, groups.pair, groups.guide, pairs, guides, ends)
+
+@dataclass(frozen=True)
+class _Ranks:
+    """U of every code (genes, codes) and tie terms (genes, groups, strata)."""
+
+    u: np.ndarray
+    tie: np.ndarray
+
+    @classmethod
+    def empty(cls, genes: int, codes: int, groups: int, strata: int) -> "_Ranks":
+        return cls(np.empty((genes, codes)), np.empty((genes, groups, strata)))
 
 
-def _pooled_effects(plan: _Plan, targets: np.ndarray, u: np.ndarray, tie: np.ndarray) -> dict[str, np.ndarray]:
+def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: _Ranks) -> dict[str, np.ndarray]:
     """Pooled deltas and tests, each (genes, T + 1)."""
     groups, n_targets = plan.groups, plan.groups.n_targets
     with_pooled = np.concatenate([targets[:, :n_targets], targets[:, :n_targets].sum(axis=1, keepdims=True)], axis=1)
@@ -333,11 +356,11 @@ def _pooled_effects(plan: _Plan, targets: np.ndarray, u: np.ndarray, tie: np.nda
     n_control = int(groups.target_cells[n_targets])
     target = Moments.from_sums(with_pooled, n)
     control = Moments.from_sums(targets[:, n_targets : n_targets + 1], np.array([n_control]))
-    u_target = np.zeros((u.shape[0], n_targets + 1))
+    u_target = np.zeros((len(ranks.u), n_targets + 1))
     perturbed = groups.code_target < n_targets
-    np.add.at(u_target.T, groups.code_target[perturbed], u.T[perturbed])
+    np.add.at(u_target.T, groups.code_target[perturbed], ranks.u.T[perturbed])
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
-    p = log10_p(u_target, n.astype(float), float(n_control), tie[:, :-1, 0])
+    p = log10_p(u_target, n.astype(float), float(n_control), ranks.tie[:, :-1, 0])
     shape = u_target.shape
     return {
         "delta": target.mean_log - control.mean_log,
@@ -357,16 +380,16 @@ def _within_effects(plan: _Plan, pairs: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _stratified_effects(
-    groups: Groups, strata: "_Strata", pairs: np.ndarray, u: np.ndarray, tie: np.ndarray
+    groups: Groups, strata: "_Strata", pairs: np.ndarray, ranks: _Ranks
 ) -> dict[str, np.ndarray]:
     sums = strata.parts.add_up(pairs)
     delta, error = strata.parts.delta(*sums)
     cells = strata.ranks.group_cells
-    u_target = np.zeros((u.shape[0], groups.n_targets + 1, groups.n_strata))
+    u_target = np.zeros((len(ranks.u), groups.n_targets + 1, groups.n_strata))
     perturbed = np.flatnonzero(groups.code_target < groups.n_targets)
-    u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = u[:, perturbed]
+    u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = ranks.u[:, perturbed]
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
-    p, area = van_elteren(u_target, cells[:-1], cells[-1], tie[:, :-1])
+    p, area = van_elteren(u_target, cells[:-1], cells[-1], ranks.tie[:, :-1])
     return {
         "delta_stratified": delta,
         "delta_stratified_se": error,

@@ -47,7 +47,11 @@ def say(message: str) -> None:
 def _say_bug(error: Exception) -> None:
     error_id = secrets.token_hex(4)
     log = _log(error, error_id)
-    where = f"The details are in {escape_markdown(str(log))} under this id." if log else "They could not be logged."
+    where = (
+        f"The details are in {escape_markdown(log, LONGEST_MESSAGE)} under this id."
+        if log
+        else "They could not be logged."
+    )
     st.error(
         f"**This part of the page failed: a fault of Perturbscope, not of your data (id {error_id}).** {where} "
         "The rest of the page is not affected. Please report it with the id and the details.",
@@ -72,4 +76,6 @@ def _first_sentence_bold(message: str) -> str:
     if len(message) > LONGEST_MESSAGE:
         message = f"{message[:LONGEST_MESSAGE]}…"
     first, *rest = re.split(r"(?<=[.?])\s+(?=[A-Z`'\"])", " ".join(message.split()), maxsplit=1)
-    return " ".join([f"**{escape_markdown(first)}**", *(escape_markdown(text) for text in rest)])
+    return " ".join(
+        [f"**{escape_markdown(first, LONGEST_MESSAGE)}**", *(escape_markdown(text, LONGEST_MESSAGE) for text in rest)]
+    )

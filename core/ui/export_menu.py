@@ -1,5 +1,6 @@
 """The export menu of a figure: format, size, preview, download, the data behind it, the sentence for the methods."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from core.ui.errors import shown_errors
 from core.ui.state import View, view_key
 
 FORMATS = {"PDF": "application/pdf", "SVG": "image/svg+xml", "PNG": "image/png"}
+TABLES = (("Data (CSV)", "csv", "text/csv"), ("Data (Parquet)", "parquet", "application/vnd.apache.parquet"))
 WIDTHS = {"85 mm": 85.0, "114 mm": 114.0, "174 mm": 174.0}
 OTHER = "other"
 SHAPES = ("wide", "square", "tall")
@@ -86,12 +88,11 @@ def _downloads(
         width="stretch",
         on_click="ignore",
     )
-    stem = file_name(name, view, width_mm, "csv").rsplit("_", 1)[0]
-    for label, ending, mime in (("CSV", "csv", "text/csv"), ("Parquet", "parquet", "application/vnd.apache.parquet")):
-        st.download_button(
-            f"Data behind the figure ({label})",
-            lambda ending=ending: figure_data_bytes(name, view, ending, **options),
-            file_name=f"{stem}_data.{ending}",
+    for place, (label, ending, mime) in zip(st.columns(2), TABLES, strict=True):
+        place.download_button(
+            label,
+            partial(figure_data_bytes, name, view, ending, **options),
+            file_name=file_name(f"{name}_data", view, None, ending),
             mime=mime,
             icon=":material/table:",
             width="stretch",

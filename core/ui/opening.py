@@ -5,9 +5,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
 import pandas as pd
 import streamlit as st
@@ -24,11 +24,14 @@ from core.ui.errors import say, shown_errors
 from core.ui.roles_form import roles_form
 from core.ui.state import Choice
 from core.views.study import StudyView
+from core.views.study import roles_table as study_roles_table
 from core.views.text import escape_markdown, number, plain
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-DEMO_NAME = "simulated_demo.h5ad"
+DEMO_NAME = "demo.h5ad"
 ENDINGS = (".h5ad", ".h5", ".zarr")
+OPEN_DEMO = "_open_the_demo"
+"""Set while the demo is being made for this session: it is opened once it is there."""
 MOST_LISTED = 500
 DEEPEST = 4
 ROLE_OPTIONS = {
@@ -37,9 +40,11 @@ ROLE_OPTIONS = {
     "guide_col": "--guide-col",
     "batch_col": "--batch-col",
     "stratum_col": "--stratum-col",
+    "matrix": "--matrix",
     "values": "--values",
     "size_factors": "--size-factors",
 }
+"""The options of ``build``, by role; what they say is remembered once the build has succeeded."""
 
 
 # ------------------------------------------------------------------------------------------------------- doors
@@ -137,7 +142,7 @@ def save_upload(upload: Upload) -> Path:
     return target
 
 
-def open_path(path: Path, **roles: object) -> None:
+def open_path(path: Path, **roles: Any) -> None:
     """Show the study of a file: at once if it is built, else while a job builds it."""
     found = store.inspect(path, **roles)
     known = next((record for record in store.list_studies() if record.id == found.id), None)
@@ -146,14 +151,12 @@ def open_path(path: Path, **roles: object) -> None:
     show(found.id)
 
 
-def build(study_id: str, name: str, path: Path, roles: dict[str, object]) -> str:
+def build(study_id: str, name: str, path: Path, roles: Mapping[str, object]) -> str:
     """Have a study built by a job; its id."""
     options: list[str] = []
-    for role, option in ROLE_OPTIONS.items():
-        value = roles.get(role)
-        for word in value if isinstance(value, (list, tuple)) else [value]:
-            if word is not None:
-                options += [option, str(word)]
+    for role, value in roles.items():
+        words = value if isinstance(value, tuple) else (value,)
+        options += [f"{ROLE_OPTIONS[role]}={word}" for word in words]  # with =, a label may begin with a dash
     return queue.submit("build", [str(path), *options], key=f"build:{study_id}", title=name)
 
 
@@ -166,12 +169,22 @@ def show(study_id: str) -> None:
 
 def open_demo() -> None:
     """Show the simulated demo; a job makes its file first where there is none."""
-    path = settings().data_root / "demo" / DEMO_NAME
+    path = demo_path()
     if path.exists():
         open_path(path)
-        return
-    st.session_state["_demo_job"] = queue.submit("demo", [str(path)], key="demo", title="Simulated demo")
+    else:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"The demo cannot be written to {path.parent}: {error.strerror}.") from error
+        queue.submit("demo", [str(path)], key="demo", title="Simulated demo")
+        st.session_state[OPEN_DEMO] = True
     st.rerun()
+
+
+def demo_path() -> Path:
+    """Where the simulated demo lies."""
+    return settings().data_root / "demo" / DEMO_NAME
 
 
 # ------------------------------------------------------------------------------------------------ what is shown
@@ -264,22 +277,22 @@ def roles_card(study: Study, view: StudyView) -> None:
     """How the file was read, with the evidence, and the way to correct it."""
     st.header("How the file was read", anchor=False)
     roles_table(view.roles)
-    for note in study.notes:
-        st.caption(escape_markdown(note, longest=400))
+    for note in [*view.reading_notes, view.left_out]:
+        if note:
+            st.caption(note)
     if st.button("Correct the roles", type="tertiary", icon=":material/edit:"):
         correct_roles_dialog(study)
 
 
-def roles_table(evidence: pd.DataFrame) -> None:
-    """Role, what it was read from, why: three columns."""
-    shown = evidence.iloc[:, :3].map(lambda words: escape_markdown(words, longest=120))
-    shown.columns = ["Role", "Read from", "Evidence"]
-    st.table(shown.set_index("Role"), border="horizontal")
+def roles_table(roles: pd.DataFrame) -> None:
+    """Role, what it was read from, why."""
+    shown = roles.map(lambda words: escape_markdown(words, longest=120))
+    st.table(shown, hide_index=True, border="horizontal")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _evidence(path: str, changed_at: float) -> pd.DataFrame:
-    return store.inspect(path).reading.evidence
+    return study_roles_table(store.inspect(path).reading.evidence)
 
 
 def _changed_at(path: Path) -> float:
@@ -289,6 +302,11 @@ def _changed_at(path: Path) -> float:
 def no_study_card() -> None:
     """The empty page: what would be here, and the two ways to get it."""
     job = _demo_job()
+    if st.session_state.get(OPEN_DEMO) and job is not None and job.state == "done":
+        del st.session_state[OPEN_DEMO]
+        with shown_errors():
+            open_path(demo_path())
+            st.rerun()
     with st.container(border=True, key="empty"):
         if job is not None and job.is_live:
             job_progress(job, "Making the simulated demo")
@@ -362,7 +380,6 @@ def correct_roles_dialog(study: Study) -> None:
         roles = roles_form(path, study.roles, study.candidates)
         if roles is not None:
             store.inspect(path, **roles)  # says now what cannot work, before a job would
-            store.save_roles(study.id, roles)
             build(study.id, study.name, path, roles)
             st.rerun()
 
@@ -403,7 +420,7 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
         yield from _walk(path, depth - 1)
 
 
-def _copy(upload: Upload, file: BinaryIO) -> str:
+def _copy(upload: Upload, file: IO[bytes]) -> str:
     """Copy an upload block by block to the disk; the first 16 letters of its hash."""
     digest = hashlib.sha256()
     while block := upload.read(2**20):

@@ -1,7 +1,7 @@
 """The pieces of a page, in the order in which every page has them: header, headline, vitals, cards, tables."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import FIGURES, genes_in_box
+from core.figures.export import file_name, table_bytes
 from core.store import Study
 from core.ui import address, state
 from core.ui.errors import shown_errors
@@ -46,7 +47,7 @@ def title(view: View) -> None:
     """The crumb and the name of the thing itself."""
     with st.container(gap=None):
         st.caption(view.crumb)
-        st.title(view.title, anchor=False)
+        st.title(escape_markdown(getattr(view, "target", view.study_name), longest=60), anchor=False)
 
 
 def headline(view: View) -> None:
@@ -88,9 +89,9 @@ def vitals(numbers: Sequence[Vital]) -> None:
 
 
 @contextmanager
-def card(key: str, height: Any = "content") -> Iterator[None]:
+def card(key: str) -> Iterator[None]:
     """A bordered part of the page that answers one question; what fails in it leaves the rest standing."""
-    with st.container(border=True, key=f"card-{key}", height=height), shown_errors():
+    with st.container(border=True, key=f"card-{key}", height="stretch"), shown_errors():
         yield
 
 
@@ -160,8 +161,7 @@ ORDERS = {"delta": "delta", "log2 FC": "log2_fold_change", "FDR": "fdr"}
 SCALES = {"Log-normalized": "log-normalized", "Counts": "counts"}
 MOST_OFFERED = 500
 MOST_LINES = 6
-MOST_CARES = 5
-FRAME_HEIGHT = 470
+FRAME_HEIGHT = 450
 
 
 @st.fragment
@@ -253,7 +253,7 @@ def boxed(genes: Sequence[str], view: PerturbationView, name: str) -> None:
     with card_header():
         st.markdown(f"**{plural(len(genes), 'gene')} in the box**")
         rows = view.genes.loc[list(genes)]
-        table_download("Table (CSV)", lambda: rows, f"{file_stem(view)}_box_{name}.csv", key="boxed")
+        table_download("Table (CSV)", rows, file_name(f"{name}_box", view, None, "csv"), key="boxed")
     genes_table(rows, view, height=min(38 + 35 * len(genes), 250))
 
 
@@ -280,7 +280,7 @@ def genes_card(view: PerturbationView) -> None:
     """The table of all genes, searchable, with its own download; the distribution of deltas, closed at first."""
     with card_header():
         st.header(f"All {plural(len(view.genes), 'gene')}", anchor=False)
-        table_download("Table (CSV)", lambda: view.genes, f"{file_stem(view)}_genes.csv", key="all-genes")
+        table_download("Table (CSV)", view.genes, file_name("genes", view, None, "csv"), key="all-genes")
     genes_table(view.genes, view)
     more = st.expander("Distribution of the deltas", key="deltas", on_change="rerun")
     if more.open:
@@ -291,11 +291,11 @@ def genes_card(view: PerturbationView) -> None:
 # ------------------------------------------------------------------------------------------------------- tables
 
 
-def table_download(label: str, table: Callable[[], pd.DataFrame], file_name: str, key: str) -> None:
+def table_download(label: str, table: pd.DataFrame, file_name: str, key: str) -> None:
     """A table in one click; it is written when it is asked for."""
     st.download_button(
         label,
-        lambda: table().to_csv(index=False).encode(),
+        lambda: table_bytes(table, "csv"),
         file_name=file_name,
         mime="text/csv",
         key=key,
@@ -305,7 +305,7 @@ def table_download(label: str, table: Callable[[], pd.DataFrame], file_name: str
     )
 
 
-def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int | str = 400) -> None:
+def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -> None:
     """Genes with means, change and test; the table's own search finds a symbol."""
     perturbed = view.modality.capitalize()
     columns = {
@@ -324,16 +324,25 @@ def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int | str = 
 
 
 def care_list(view: StudyView) -> None:
-    """Targets that need care, each with the reason and a way to its page."""
+    """Targets that need care, each with the reason and, where the line is about one target, a way to its page."""
     if not view.care:
         return
     st.header("Targets that need care", anchor=False)
-    for care in view.care[:MOST_CARES]:
-        target_link(care)
-    if len(view.care) > MOST_CARES:
-        with st.expander(f"{plural(len(view.care) - MOST_CARES, 'more target', 'more targets')}"):
-            for care in view.care[MOST_CARES:]:
-                target_link(care)
+    with st.container(gap="xxsmall"):
+        for care in view.care:
+            care_line(care)
+    more = " ".join(text for text in (view.care_more, view.care_note) if text)
+    if more:
+        st.caption(more)
+
+
+def care_line(care: Care) -> None:
+    """What needs care; a link where it is one target."""
+    words = f":orange[:material/warning:] **{care.name}** {care.sentence}"
+    if care.target:
+        st.page_link(PERTURBATION_PAGE, label=words, query_params=_target_query(care.target))
+    else:
+        st.markdown(words)
 
 
 def figure_tabs(view: StudyView, figures: Mapping[str, str]) -> None:
@@ -354,35 +363,36 @@ def figure_tabs(view: StudyView, figures: Mapping[str, str]) -> None:
 
 
 def targets_card(view: StudyView) -> None:
-    """The table of all targets; a row that is picked opens its page."""
+    """The table of all targets; a row that is ticked opens its page."""
     with card_header():
         st.header(f"All {plural(len(view.targets), 'target')}", anchor=False)
-        table_download("Table (CSV)", lambda: view.targets, f"{file_stem(view)}_targets.csv", key="all-targets")
+        table_download("Table (CSV)", view.targets, file_name("targets", view, None, "csv"), key="all-targets")
     st.caption("Tick a row to open the target's page.")
-    percent = st.column_config.NumberColumn
-    columns = {
-        "target": st.column_config.TextColumn("Target", pinned=True),
-        "percent_left": percent("Transcript left", format="percent", help="Of the target's own transcript."),
-        "n_cells": st.column_config.NumberColumn("Cells", format="localized"),
-        "n_guides": st.column_config.NumberColumn("Guides"),
-        "n_significant": st.column_config.NumberColumn("FDR < 0.05", format="localized", help="Genes."),
-        "n_changed": st.column_config.NumberColumn("Changed", format="localized", help="Also at least 1.4-fold."),
-        "strength": st.column_config.TextColumn("Strength"),
-        "e_distance": st.column_config.NumberColumn("E-distance", format="%.2f"),
+    number = st.column_config.NumberColumn
+    formats = {
+        "Target": st.column_config.TextColumn(pinned=True),
+        "Cells": number(format="localized"),
+        "Genes at FDR < 0.05": number(format="localized"),
+        "Genes changed": number(format="localized", help="At FDR < 0.05 and at least 1.4-fold."),
+        "Transcript left, %": number(format="%.0f", help="Empty where it cannot be measured."),
+        "95 % low": number(format="%.0f"),
+        "95 % high": number(format="%.0f"),
+        "Guides agree, r": number(format="%.2f", help="Median correlation of the guides' deltas, own gene left out."),
+        "Batches agree, r": number(format="%.2f", help="Correlation of the deltas in two halves of the batches."),
+        "E-distance": number(format="%.2f", help="In 50 principal components of the highly variable genes."),
     }
-    rows = view.targets if "target" in view.targets else view.targets.rename_axis("target").reset_index()
     picked = st.dataframe(
-        rows[[column for column in columns if column in rows]],
+        view.targets_table,
         hide_index=True,
         height=400,
-        column_config=columns,
+        column_config=formats,
         on_select="rerun",
         selection_mode="single-row",
         key="targets",
-        alt=f"Table of {len(rows):,} targets",
+        alt=f"Table of {len(view.targets):,} targets",
     )
     if picked.selection.rows:
-        go_to_target(str(rows["target"].iloc[picked.selection.rows[0]]))
+        go_to_target(str(view.targets["target"].iloc[picked.selection.rows[0]]))
 
 
 # -------------------------------------------------------------------------------------------------------- links
@@ -390,22 +400,9 @@ def targets_card(view: StudyView) -> None:
 
 def go_to_target(target: str) -> None:
     """Turn to the Perturbation page of a target of the picked study."""
+    st.switch_page(PERTURBATION_PAGE, query_params=_target_query(target))
+
+
+def _target_query(target: str) -> dict[str, str]:
     choice = state.chosen()
-    st.switch_page(PERTURBATION_PAGE, query_params={"study": choice.label if choice else "", "target": target})
-
-
-def target_link(care: Care) -> None:
-    """A line that names a target and what needs care, and leads to its page."""
-    choice = state.chosen()
-    st.page_link(
-        PERTURBATION_PAGE,
-        label=f":orange[:material/warning:] **{care.name}** {care.sentence}",
-        query_params={"study": choice.label if choice else "", "target": care.target},
-    )
-
-
-def file_stem(view: View) -> str:
-    """How files taken from a page are named."""
-    subject = getattr(view, "target", "") or view.study_name
-    stem = re.sub(r"[^\w.+-]+", "_", plain(subject)).strip("._") or "table"
-    return f"{stem}_simulated" if view.simulated else stem
+    return {"study": choice.label if choice else "", "target": target}

@@ -47,13 +47,14 @@ def needing_care(targets: pd.DataFrame, modality: Modality, n_genes: int, stratu
         The stratum's name as a word, "" where there is none.
     """
     few_yet_many = _few_yet_many(targets, n_genes)
+    unknown = f": {modality} not measurable"
     lines = [
         *few_yet_many,
         *_failed(targets, modality),
         *_grouped(_too_few(targets, few_yet_many), "have fewer than 100 cells"),
         *_grouped(_confounded(targets, stratum), f"differ from the controls in {name(stratum)}" if stratum else ""),
-        *_grouped(_hardly_expressed(targets, modality), f"are hardly expressed in controls: {modality} not measurable"),
-        *_grouped(_not_measured(targets, modality), f"are not among the measured genes: {modality} not measurable"),
+        *_grouped(_hardly_expressed(targets, modality), "are hardly expressed in controls", unknown),
+        *_grouped(_not_measured(targets, modality), "are not among the measured genes", unknown),
     ]
     return Cares(tuple(lines[:MOST]), max(len(lines) - MOST, 0), bool(few_yet_many))
 
@@ -111,11 +112,11 @@ def _not_measured(targets: pd.DataFrame, modality: Modality) -> list[Care]:
     return [_care(t, f"not among the measured genes: {modality} not measurable") for t in single]
 
 
-def _grouped(cares: list[Care], all_of_them: str) -> list[Care]:
+def _grouped(cares: list[Care], they: str, consequence: str = "") -> list[Care]:
     if len(cares) <= ONE_BY_ONE:
         return cares
     names = text.enumerate_words([name(c.target, 20) for c in cares], at_most=3)
-    return [Care("", text.plural(len(cares), "target"), f"{all_of_them}: {names}".replace(": ", " (", 1) + ")")]
+    return [Care("", text.plural(len(cares), "target"), f"{they} ({names}){consequence}")]
 
 
 def _care(target: str, sentence: str) -> Care:

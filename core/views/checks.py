@@ -52,9 +52,8 @@ def perturbation_verified(facts: Facts) -> Check:
     what = facts.modality.value
     if facts.is_pooled:
         return Check(f"{text.capitalized(what)} cannot be told", f"{facts.n_targets:,} targets are mixed", None)
-    sentences = [_transcript_sentence(t, facts) for t in facts.transcripts]
     verdicts = [_worked(t, facts.modality) for t in facts.transcripts]
-    sentence = "; ".join(sentences)
+    sentence = _transcript_sentences(facts)
     if False in verdicts:
         return Check(f"{text.capitalized(what)} not seen", sentence, False, _failure(facts))
     if True in verdicts:
@@ -74,11 +73,18 @@ def _worked(transcript: Transcript, modality: Modality) -> bool | None:
     return falls or (rises and modality is Modality.PERTURBATION)
 
 
+def _transcript_sentences(facts: Facts) -> str:
+    absent = [t for t in facts.transcripts if t.outcome is Outcome.NOT_MEASURED]
+    sentences = [_transcript_sentence(t, facts) for t in facts.transcripts if t not in absent]
+    if absent:
+        genes = text.enumerate_words([name(t.gene) for t in absent])
+        sentences.append(f"{genes} {'is' if len(absent) == 1 else 'are'} not among the measured genes")
+    return "; ".join(sentences)
+
+
 def _transcript_sentence(t: Transcript, facts: Facts) -> str:
     gene = name(t.gene)
     match t.outcome:
-        case Outcome.NOT_MEASURED:
-            return f"{gene} is not among the measured genes"
         case Outcome.TOO_FEW:
             return f"{text.plural(facts.n_target, 'cell')} cannot show it"
         case Outcome.HARDLY_EXPRESSED:
@@ -87,7 +93,10 @@ def _transcript_sentence(t: Transcript, facts: Facts) -> str:
     if not math.isfinite(t.left):
         change = f"from {text.counts(t.control_mean)} to {text.counts(t.target_mean)} counts a cell"
         return f"{gene} rises {change} ({text.p_phrase(t.p)})"
-    interval = f"95{text.NBSP}% interval {text.percent_range(t.low, t.high)}, " if math.isfinite(t.high) else ""
+    if t.outcome is Outcome.RISES and t.left >= 1:
+        interval = f"95{text.NBSP}% interval {t.low:.1f} to {text.fold(t.high)}, " if t.low < t.high < 999 else ""
+        return f"{gene} rises {text.fold(t.left)} ({interval}{text.p_phrase(t.p)})"
+    interval = f"95{text.NBSP}% interval {text.percent_range(t.low, t.high)}, " if t.low < t.high < math.inf else ""
     sentence = f"{text.percent(t.left)} of {gene} left ({interval}{text.p_phrase(t.p)})"
     if t.outcome is not Outcome.FALLS and facts.modality is Modality.KNOCK_OUT:
         sentence += "; a knock-out can leave the transcript as it is"
@@ -96,8 +105,10 @@ def _transcript_sentence(t: Transcript, facts: Facts) -> str:
 
 def _failure(facts: Facts) -> str:
     if facts.transcript.outcome is Outcome.RISES:
-        return "its transcript rises"
-    return "its transcript falls" if facts.transcript.outcome is Outcome.FALLS else "its transcript stays"
+        return "the test does not confirm it" if facts.modality is Modality.ACTIVATION else "its transcript rises"
+    if facts.transcript.outcome is Outcome.FALLS:
+        return "its transcript falls" if facts.modality is Modality.ACTIVATION else "the test does not confirm it"
+    return "its transcript stays"
 
 
 # ------------------------------------------------------------------------------------------- 2. enough cells
@@ -150,7 +161,7 @@ def guides_agree(facts: Facts) -> Check:
     if not facts.study.roles.guide_col and not len(facts.guides):
         return Check("Guides cannot be compared", "the file names no guide", None)
     if len(facts.guides) < 2:
-        return Check("Guides cannot be compared", "one guide only", None)
+        return Check("Guides cannot be compared", "no second guide", None)
     if facts.failed_guides:
         return _failed_guides(facts)
     r = float(facts.row.get("guide_r", math.nan))
@@ -240,7 +251,7 @@ def _next_lowest(facts: Facts) -> tuple[str, float] | None:
 def _no_other_rises_as_far(facts: Facts) -> Check:
     own = [t for t in facts.transcripts if t.outcome is Outcome.RISES]
     if not own:
-        return Check("Height cannot be compared", "the own transcript is not seen to rise", None)
+        return Check("Height cannot be compared", "no own transcript is seen to rise", None)
     weakest = min(own, key=lambda t: t.least_fold)
     table = facts.genes
     others = table[(table["role"] == "up") & ~table["gene"].isin([t.gene for t in facts.transcripts])]

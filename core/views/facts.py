@@ -27,8 +27,8 @@ _SHARE = re.compile(r"\s*\([^()]*% left\)$")
 DOMINANT_SHARE = 0.2
 """A gene that holds more of all control counts than this dominates the library."""
 
-NOTABLE_SHARE = 0.05
-"""A gene that holds more than this dominates an effect too if its change shifts all other genes by 5 %."""
+NOTABLE_SHIFT = 0.1
+"""A gene dominates an effect too if its change moves a tenth of all counts: all others seem to shift by as much."""
 
 EFFECT_COLUMNS = {
     **{column: f"{column}_stratified" for column in ("delta", "log2_fold_change", "auc", "p_value", "log10_p", "fdr")},
@@ -60,8 +60,8 @@ class Dominance:
 
     @property
     def is_moved(self) -> bool:
-        """Whether its change alone shifts every other gene's share by 5 % or more."""
-        return self.changed and self.share > NOTABLE_SHARE and abs(1 - self.left) * self.share >= 0.05
+        """Whether its change alone shifts every other gene's share notably."""
+        return self.changed and abs(1 - self.left) * self.share >= NOTABLE_SHIFT
 
 
 @dataclass(frozen=True)
@@ -320,9 +320,7 @@ def _transcripts(
     return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
 
 
-def gene_table(
-    effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: float, stratified: bool
-) -> pd.DataFrame:
+def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: float, stratified: bool) -> pd.DataFrame:
     """A target's effects with direction, interval and variability, the largest |delta| first.
 
     Parameters

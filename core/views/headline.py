@@ -16,7 +16,8 @@ LONGEST_SUBJECT = 24
 def headline(facts: Facts) -> str:
     """One or two sentences of at most 30 words, in markdown, the claim in bold."""
     if facts.has_too_few_cells and not facts.is_pooled:
-        return f"**{subject(facts)} has {text.plural(facts.n_target, 'cell')}, too few for a verdict**{_blind(facts)}."
+        cells = text.plural(facts.n_target, "cell")
+        return f"**{_name(facts.target)} has {cells}, too few for a verdict**{_blind(facts)}."
     if facts.is_pooled:
         start = f"**All perturbed cells, {text.plural(facts.n_targets, 'target')} mixed: {_genes_change(facts)}**"
         end = _shifts(facts) if facts.n_changed == 0 and facts.n_shifted_others else caveat(facts)
@@ -41,11 +42,13 @@ def _measured(facts: Facts) -> str:
     if facts.n_changed_others == 0 and own.outcome is Outcome.UNCHANGED and not failed:  # a knock-out, for example
         return f"**{subject(facts)} changes no gene** {_criteria_with_cells(facts)}{_no_effect(facts)}"
     start = f"**{subject(facts)} {transcript_phrase(own)}** in {text.plural(facts.n_target, 'cell')}"
+    if _is_its_own_dominant(facts):
+        return f"{start} and changes {_dominant_changes(facts)}."
     if facts.n_changed_others:
-        end = "; the guides may not work." if failed else f"{caveat(facts)}."
-        return f"{start} and changes **{_of_genes(facts)}** {_criteria(facts)}{end}"
-    nothing = f"{start} and changes **no other gene** {_criteria(facts)}"
-    return f"{nothing}; {_failure(facts)}." if failed else f"{nothing}{_no_effect(facts)}"
+        end = "; the guides may not work" if failed else caveat(facts)
+        return f"{start} and changes **{_of_genes(facts)}** {_criteria(facts)}{end}."
+    end = "; the guides may not work." if failed else _no_effect(facts)
+    return f"{start} and changes **no other gene** {_criteria(facts)}{end}"
 
 
 def transcript_phrase(own: Transcript) -> str:
@@ -67,9 +70,9 @@ def _not_measurable(facts: Facts) -> str:
         start = f"**{_name(facts.target)} is not among the measured genes**; its {facts.modality} cannot be checked."
     if facts.n_changed:
         cells = text.plural(facts.n_target, "cell")
-        return f"{start} **{text.capitalized(_genes_change(facts))}** in {cells} {_criteria(facts)}."
-    ending = f"{_shifts(facts)}." if facts.n_shifted_others else f"{_blind(facts)}." if facts.detectable > BLIND_FOLD else "."
-    return f"{start} **No gene changes** {_criteria_with_cells(facts)}{ending}"
+        return f"{start} **{text.capitalized(_genes_change(facts))}** in {cells} {_criteria(facts)}{caveat(facts)}."
+    ending = _shifts(facts) if facts.n_shifted_others else _blind(facts) if facts.detectable > BLIND_FOLD else ""
+    return f"{start} **No gene changes** {_criteria_with_cells(facts)}{ending}."
 
 
 def _combination(facts: Facts) -> str:
@@ -98,16 +101,32 @@ def _part_outcome(own: Transcript) -> str:
 
 def caveat(facts: Facts) -> str:
     """The biggest doubt about an effect, after a semicolon; empty where there is none."""
-    top = facts.dominance
-    owns = top is not None and top.gene in {t.gene for t in facts.transcripts}
-    if top is not None and owns and top.is_moved and facts.study.roles.size_factors == "all":
-        way, mirror = ("fall", "raised") if top.left < 1 else ("rise", "lowered")
-        share = f"{_name(top.gene)} is {text.percent(top.share)} of all control counts"
-        return f"; {share}, so its {way} alone makes other genes look {mirror}"
     for doubt in (_few_cells, _strata, _no_more_than_controls, _moved_dominant, _failed_guide, _others, _disagreement):
         if words := doubt(facts):
             return f"; {words}"
     return ""
+
+
+def _is_its_own_dominant(facts: Facts) -> bool:
+    top = facts.dominance
+    return top is not None and top.is_moved and top.gene == facts.transcript.gene and _is_plain(facts)
+
+
+def _is_plain(facts: Facts) -> bool:
+    """Whether totals hold every gene, the dominant one too."""
+    return bool(facts.study.roles.size_factors == "all")
+
+
+def _dominant_changes(facts: Facts) -> str:
+    """Genes that pass the FDR, and why most of them do: what shifts them is shallow, however many cells resolve it."""
+    top = facts.dominance
+    if top is None:
+        return ""
+    way, mirror = ("fall", "raised") if top.left < 1 else ("rise", "lowered")
+    changes = f"**{text.number(facts.n_significant)} of {text.plural(facts.n_genes, 'gene')}**"
+    criteria = f"(FDR < {text.threshold(facts.fdr)}{_within(facts)})"
+    share = f"{_name(top.gene)} is {text.percent(top.share)} of all control counts"
+    return f"{changes} {criteria}; {share}, so its {way} alone makes other genes look {mirror}"
 
 
 def _few_cells(facts: Facts) -> str:
@@ -126,7 +145,7 @@ def _no_more_than_controls(facts: Facts) -> str:
 
 def _moved_dominant(facts: Facts) -> str:
     top = facts.dominance
-    if top is None or not top.is_moved or facts.study.roles.size_factors != "all":
+    if top is None or not top.is_moved or not _is_plain(facts):
         return ""
     way = "falls" if top.left < 1 else "rises"
     return f"{_name(top.gene)}, {text.percent(top.share)} of control counts, {way} too"
@@ -170,13 +189,13 @@ def _no_effect(facts: Facts) -> str:
 
 def _shifts(facts: Facts) -> str:
     n = facts.n_shifted_others
-    return f"; {text.number(n)} {'other shifts' if n == 1 else 'others shift'} by less"
+    return f"; {text.plural(n, 'gene')} {'shifts' if n == 1 else 'shift'} by less"
 
 
 def _blind(facts: Facts) -> str:
     if not math.isfinite(facts.detectable):
-        return "; no change could be seen"
-    return f"; only changes above {text.fold(facts.detectable)} could be seen"
+        return "; no change could be seen in most genes"
+    return f"; only changes above {text.fold(facts.detectable)} could be seen in most genes"
 
 
 def _criteria(facts: Facts) -> str:

@@ -26,13 +26,19 @@ def study_methods(study: Any) -> str:
 
 
 def _sentence(study: Any, who: str, word: str, changed: str) -> str:
-    labels = text.enumerate_words([text.plain(label) for label in study.roles.control], at_most=3)
     simulated = "Simulated data. " if study.simulated else ""
     return (
-        f"{simulated}{who} against {text.number(study.n_control)} {labels} controls; {scale_sentence(study)}; "
+        f"{simulated}{who} against {_controls(study)}; {scale_sentence(study)}; "
         f"{test_name(word)}, Benjamini-Hochberg over {text.plural(study.n_genes, 'gene')}; {changed} "
         f"(Perturbscope {text.version()})."
     )
+
+
+def _controls(study: Any) -> str:
+    labels = [text.plain(label) for label in study.roles.control]
+    if all(label.casefold() in ("control", "controls", "ctrl") for label in labels):
+        return text.plural(study.n_control, "control")
+    return f"{text.number(study.n_control)} {text.enumerate_words(labels, at_most=3)} controls"
 
 
 def scale_name(stratum: str) -> str:

@@ -64,7 +64,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Care:
-    """A target that needs care, and why. ``target`` is the plain name, for a link."""
+    """A target that needs care, and why: ``name`` in bold, then ``sentence``.
+
+    ``target`` is the plain name, for a link; empty where a line stands for several targets.
+    """
 
     target: str
     name: str

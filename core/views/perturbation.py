@@ -9,7 +9,7 @@ import pandas as pd
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.checks import checks, tally, worst
-from core.views.facts import Facts, gather, strength_class, strength_counts
+from core.views.facts import Calibration, Facts, gather, strength_class, strength_counts
 from core.views.headline import headline
 from core.views.methods import scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
@@ -248,7 +248,7 @@ def _genes_changed(facts: Facts) -> Vital:
     )
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
     if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
-        context += f"; {text.number(facts.n_significant)} pass FDR"
+        context += f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
     return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text)
 
 
@@ -263,6 +263,8 @@ def _strength(facts: Facts) -> Vital:
     if facts.n_target < WITHHELD_BELOW:
         return Vital("Strength", text.NOTHING, "too few cells to rank", help_text, warn=True)
     counts = strength_counts(facts.study, facts.stratified)
+    if counts[facts.target] == 0:
+        return Vital("Strength", "none", "no gene at FDR < 0.05", help_text)
     place = 1 + int((counts > counts[facts.target]).sum())
     strength = strength_class(int(counts[facts.target]))
     return Vital("Strength", text.ordinal(place), f"of {text.plural(facts.n_targets, 'target')}: {strength}", help_text)
@@ -286,7 +288,7 @@ def _untold(found: tuple[Check, ...]) -> str:
 
 def notes(facts: Facts) -> tuple[Note, ...]:
     """At most two boxes, warnings first."""
-    found = [_few_cells_note(facts), _strata_note(facts), _nothing_note(facts)]
+    found = [_few_cells_note(facts), _strata_note(facts)]
     return tuple(note for note in found if note)[:2]
 
 
@@ -314,38 +316,31 @@ def _strata_note(facts: Facts) -> Note | None:
     return Note("warning", f"{start} What differs between {word} groups looks like an effect here; test within {word}.")
 
 
-def _nothing_note(facts: Facts) -> Note | None:
-    if facts.n_significant or facts.has_too_few_cells:
-        return None
-    start = f"**No gene changes at FDR < {text.threshold(facts.fdr)}.**"
-    seen = (
-        f"A gene of median expression would be seen from {text.fold(facts.detectable)} on."
-        if math.isfinite(facts.detectable)
-        else "No change could have been seen."
-    )
-    return Note("info", f"{start} {seen}")
-
-
 def calibration_sentence(facts: Facts) -> str:
     """How many genes control cells give against other control cells, beside what the target gives."""
     found = facts.calibration
     if not found.n_sets and not found.n_guides:
         return "No control set could be drawn, so it is not known how many genes chance gives here."
     who = "these cells call" if facts.is_pooled else "this target calls"
-    here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}"
-    return " ".join([f"{here}.", *_random_sets(found), *_control_guides(found, facts.n_genes)])
+    here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}."
+    pooled = [f"Controls are compared without regard to {name(facts.stratum_word)}."] if facts.stratified else []
+    return " ".join([here, *_random_sets(found, facts.n_target), *_control_guides(found, facts.n_genes), *pooled])
 
 
-def _random_sets(found: Any) -> list[str]:
+def _random_sets(found: Calibration, n_target: int) -> list[str]:
     if not found.n_sets:
         return []
-    median = text.number(found.median) if found.median == round(found.median) else f"{found.median:.1f}"
     sets = f"{text.plural(found.n_sets, 'random set')} of {text.plural(found.set_size, 'control cell')}"
+    if found.set_size < n_target / 1.5:
+        sets += " (no larger ones can be drawn)"
     verb = "calls" if found.n_sets == 1 else "call"
-    return [f"{text.capitalized(sets)} {verb} {median} (median) and at most {text.number(found.maximum)}."]
+    if found.maximum == 0:
+        return [f"{sets} {verb} no gene."]
+    median = text.number(found.median) if found.median == round(found.median) else f"{found.median:.1f}"
+    return [f"{sets} {verb} a median of {median} and at most {text.number(found.maximum)}."]
 
 
-def _control_guides(found: Any, n_genes: int) -> list[str]:
+def _control_guides(found: Calibration, n_genes: int) -> list[str]:
     if not found.n_guides:
         return []
     guides = text.plural(found.n_guides, "control guide")

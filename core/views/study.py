@@ -15,7 +15,7 @@ from core.views.methods import study_methods
 from core.views.parts import Care, Note, Vital
 from core.views.power import FEW_CELLS, detectable_fold
 from core.views.text import escape_markdown as name
-from core.views.transcript import Modality, own_transcript
+from core.views.transcript import Modality, Outcome, own_transcript, split_combination
 
 FEW_CONTROLS = 250
 """Below so many control cells their own noise shows in every effect alike."""
@@ -223,8 +223,18 @@ def vitals(study: Any, targets: pd.DataFrame) -> tuple[Vital, ...]:
         ),
         Vital("Controls", text.short_number(study.n_control), labels, warn=study.n_control < FEW_CELLS),
         Vital("Genes", text.short_number(study.n_genes), f"{text.number(unseen)} never seen" if unseen else "all seen"),
-        Vital("Targets", text.short_number(len(targets)), median),
+        Vital("Targets", text.short_number(len(targets)), median, _power(study, targets)),
         _batches(study.batches),
+    )
+
+
+def _power(study: Any, targets: pd.DataFrame) -> str:
+    seen = _detectable(study, targets)
+    if not math.isfinite(seen):
+        return "Perturbed genes or combinations."
+    return (
+        f"Perturbed genes or combinations. A target of median size shows a rise of {text.fold(seen)} or more in a gene "
+        "of median expression, four times out of five."
     )
 
 
@@ -316,10 +326,15 @@ def targets_shown(study: Any) -> pd.DataFrame:
             if f"{column}_stratified" in table:
                 table[column] = table[f"{column}_stratified"]
     table["strength"] = [strength_class(int(n)) for n in table["n_significant"]]
-    table["outcome"] = [own_transcript(str(target), row).outcome.value for target, row in table.iterrows()]
+    table["outcome"] = [_outcome(str(target), row) for target, row in table.iterrows()]
     table.insert(0, "target", table.index.astype(str))
     order = table.sort_values(["n_significant", "n_cells"], ascending=False, kind="stable")
     return order.rename_axis(None)
+
+
+def _outcome(target: str, row: pd.Series) -> str:
+    several = len(split_combination(target, bool(row["own_gene"]))) > 1
+    return (Outcome.SEVERAL if several else own_transcript(target, row).outcome).value
 
 
 def targets_table(targets: pd.DataFrame) -> pd.DataFrame:

@@ -255,9 +255,9 @@ def column_word(column: str) -> str:
 # ------------------------------------------------------------------------------------------- names from files
 
 _INVISIBLE = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-_ALWAYS = re.compile(r"([\\`*{}\[\]<>#$|~:&^!])")
+_ACTIVE = re.compile(r"([\\`*{}\[\]<>$|~]|:(?=[\w\[\u2060])|&(?=[#\w]))")
 _OUTER_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_LEADING_MARK = re.compile(r"^([-+=])|^(\d{1,9})([.)])(?=\s|$)")
+_LEADING_MARK = re.compile(r"^([-+=#])|^(\d{1,9})([.)])(?=\s|$)")
 # What Streamlit replaces in text after the markdown was parsed, where a backslash is gone already: :material/x:,
 # :emoji:, :red[x], links without brackets, arrows between spaces. An invisible word joiner breaks the pattern.
 _SHORTCODE = re.compile(r":(?=[\w+-]+[:\[/{])")
@@ -295,7 +295,7 @@ def escape_markdown(name: object, longest: int = LONGEST_NAME) -> str:
     """
     text = _ARROW.sub(WORD_JOINER, _BARE_LINK.sub(WORD_JOINER, plain(name, longest)))
     text = _SHORTCODE.sub(":" + WORD_JOINER, text)
-    text = _OUTER_UNDERSCORE.sub(r"\\_", _ALWAYS.sub(r"\\\1", text))
+    text = _OUTER_UNDERSCORE.sub(r"\\_", _ACTIVE.sub(r"\\\1", text))
     return _LEADING_MARK.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", text)
 
 

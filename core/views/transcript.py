@@ -1,4 +1,4 @@
-"""What became of a target's own transcript: did the perturbation work?"""
+"""What became of a target's own transcript, that is, whether the perturbation worked."""
 
 import math
 from dataclasses import dataclass
@@ -149,9 +149,7 @@ def _with_outcome(found: Transcript, n_cells: int, measurable: bool) -> Transcri
         outcome = Outcome.FALLS
     elif found.low > 1:
         outcome = Outcome.RISES
-    return Transcript(
-        found.gene, outcome, left, found.low, found.high, found.control_mean, found.target_mean, found.p
-    )
+    return Transcript(found.gene, outcome, left, found.low, found.high, found.control_mean, found.target_mean, found.p)
 
 
 def _appears(found: Transcript) -> bool:

@@ -11,6 +11,7 @@ from core.data.reading import MatrixLook, judge
 GENES = ["STAT1", "JAK2", "IRF1", "MYC", "GATA1", "NKX2-1", "HLA-A", "MT-ND1", "H1-2", "AC099489.1", "ACTB", "CD24"]
 COUNTS = np.array([1.0, 2.0, 7.0, 1204.0])
 LOGS = np.array([0.3, 1.7, 6.9])
+FRACTIONS = LOGS * 101.3  # normalized, but on no log scale
 
 
 @dataclass

@@ -65,7 +65,10 @@ def test_of_all_approved_symbols_only_ctrl_reads_as_control():
     ("label", "reason"),
     [
         *((label, NO_LABEL) for label in ("", "nan", "NaN", "NA", "None", "n/a", "<NA>")),
-        *((label, UNASSIGNED) for label in ("unassigned", "Unknown", "not assigned", "no_guide", "negative", "No-Call")),
+        *(
+            (label, UNASSIGNED)
+            for label in ("unassigned", "Unknown", "not assigned", "no_guide", "negative", "No-Call")
+        ),
         *((label, MULTIPLET) for label in ("multiplet", "Doublet", "multiple_guides", "Multi")),
         ("ambiguous", AMBIGUOUS),
         *((label, None) for label in ("STAT1", "A+B", "NANOG", "MULTI1", "x" * 10_000)),

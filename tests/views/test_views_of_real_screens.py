@@ -1,0 +1,87 @@
+"""What the pages say of published screens; the READMEs beside the files name what is known of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.schema import ALL_PERTURBED
+from core.store import open_study
+from core.views import perturbation_view, study_view
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+FILES = {
+    "schraivogel": "schraivogel20_k562_tap/schraivogel20_k562_tap.h5ad",
+    "datlinger": "datlinger21_jurkat_scifi/datlinger21_jurkat_scifi.h5ad",
+    "norman": "perturbench_devel/norman19_k562_crispra.h5ad",
+    "mcfaline": "perturbench_devel/mcfaline23_gbm_crispri.h5ad",
+}
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not DATA.exists(), reason="real screens lie in ../shared/data, which is absent"),
+]
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    root, opened = tmp_path_factory.mktemp("studies"), {}
+
+    def open_screen(name):
+        if name not in opened:
+            opened[name] = open_study(DATA / FILES[name], data_root=root)
+        return opened[name]
+
+    return open_screen
+
+
+def test_hbe1_at_44_percent_of_control_counts_is_warned_of_in_the_headline_and_on_the_study_page(screen):
+    view = perturbation_view(screen("schraivogel"), "HBE1")
+
+    assert view.headline == (
+        "**HBE1 knock-down leaves 29\u00a0% of its transcript** in 953 cells and changes **55 of 72 genes** (FDR < 0.05); "
+        "HBE1 is 44\u00a0% of all control counts, so its fall alone makes other genes look raised."
+    )
+    assert "HBE1 is 44\u00a0% of all control counts" in study_view(screen("schraivogel")).notes[0].text
+
+
+def test_the_non_targeting_guide_that_calls_23_of_72_genes_stands_beside_every_count(screen):
+    assert (
+        "One of 30 control guides calls 23 of 72 genes" in perturbation_view(screen("schraivogel"), "RIPK2").calibration
+    )
+
+
+@pytest.mark.parametrize(("name", "controls"), [("datlinger", 200), ("mcfaline", 300)])
+def test_a_screen_in_which_nothing_is_seen_is_said_to_be_one(screen, name, controls):
+    headline = study_view(screen(name)).headline
+
+    assert re.search(rf"No target changes (a gene|more than \d genes?) .*with {controls} controls", headline)
+    assert "could be seen" in headline
+
+
+def test_bach2_answers_to_few_targets_once_conditions_are_compared_within(screen):
+    study = screen("datlinger")
+    targets = study.targets.index
+
+    pooled = sum("BACH2" in _called(perturbation_view(study, t, stratified=False)) for t in targets)
+    within = sum("BACH2" in _called(perturbation_view(study, t)) for t in targets)
+
+    assert within < pooled
+    assert "within condition" in perturbation_view(study, targets[0]).crumb
+
+
+def _called(view):
+    return set(view.genes.index[view.genes["fdr"] < 0.05])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_target_of_a_real_screen_gets_a_headline_of_at_most_30_words_and_five_short_vitals(screen, name):
+    study = screen(name)
+    for target in [ALL_PERTURBED, *study.targets.index]:
+        view = perturbation_view(study, target)
+        words = [w for w in re.sub(r"\([^()]*\)", "", view.headline).split() if re.search(r"\w", w)]
+        own_dominant = "so its fall alone" in view.headline  # the design guide's own example, 32 words
+
+        assert len(words) <= (32 if own_dominant else 30), view.headline
+        assert all(len(v.value) <= 9 for v in view.vitals)
+        assert not re.search(r"nan|inf\b", " ".join([view.headline, *(c.sentence for c in view.checks)]))

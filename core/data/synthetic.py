@@ -37,7 +37,7 @@ DEMO_NAME = "simulated_screen"
 CONTROL_LABEL = "non-targeting"
 N_CONTROL_GUIDES = 20
 N_FOLDS = 5
-REPA, REPC = 2, 3
+REPA, REPC = 3, 0
 
 help_text = (
     "A simulated screen: no cell of it was ever alive. Gene symbols are real, but what a gene does here was drawn by "

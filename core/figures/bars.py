@@ -160,6 +160,12 @@ def row_axis(names: Sequence[str], on: Sheet, **axis: Any) -> Spec:
     }
 
 
+def name_look(on: Sheet) -> Spec:
+    """How gene symbols stand at their rows: italic on paper, bold where the parameter ``highlighted`` lists them."""
+    bold = {"condition": {"test": "indexof(highlighted, datum.value) >= 0", "value": "bold"}, "value": "normal"}
+    return {"labelFontWeight": bold} | ({"labelFontStyle": "italic"} if on.paper else {})
+
+
 def _bar_layers(
     top: pd.DataFrame,
     names: Sequence[str],
@@ -168,8 +174,7 @@ def _bar_layers(
     on: Sheet,
 ) -> list[Spec]:
     value, low, high = columns
-    bold = {"condition": {"test": "indexof(highlighted, datum.value) >= 0", "value": "bold"}, "value": "normal"}
-    y = row_axis(names, on, labelFontWeight=bold, **({"labelFontStyle": "italic"} if on.paper else {}))
+    y = row_axis(names, on, **name_look(on))
     x = axis.encoding("value", orient="top")
     values = theme.records(
         gene=top["gene"].to_numpy(),
@@ -313,15 +318,15 @@ def left_axis(left: theme.Floats, high: theme.Floats, title: str, *, about: int 
     )
 
 
-def left_layers(table: pd.DataFrame, axis: Axis, on: Sheet, *, on_top: bool, italic: bool = False) -> list[Spec]:
+def left_layers(table: pd.DataFrame, axis: Axis, on: Sheet, *, on_top: bool, **look: Any) -> list[Spec]:
     """Rows of dots with intervals and the dashed line of 100 %.
 
     ``table`` has ``name, role, percent_left, low, high``; a row without an estimate says so in words. Rows of role
-    "neutral" have hollow dots.
+    "neutral" have hollow dots. Keywords go to the axis of names.
     """
     orient = {"orient": "top"} if on_top else {}
     names = list(table["name"])
-    y = row_axis(names, on, **({"labelFontStyle": "italic"} if italic else {}))
+    y = row_axis(names, on, **look)
     cut = np.clip(table[["percent_left", "low", "high"]].to_numpy(dtype=float), axis.low, axis.high)
     extra = {c: table[c].to_numpy(dtype=object) for c in ("target", "guide") if c in table.columns}
     if "n_cells" in table.columns:

@@ -344,27 +344,38 @@ def hang_names(
 def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
     """Names hung on their dots by pixels; on screen with a halo, and only six on a narrow one."""
     rows = [i for i, _ in names]
-    values = theme.records(
-        **({} if on.paper else {"gene": cloud.genes["gene"].to_numpy()[rows]}),  # what a click on the name picks
-        name=np.array([plain(g, theme.LONGEST_LABEL) for g in cloud.genes["gene"].to_numpy()[rows]], dtype=object),
-        x=cloud.genes["x"].to_numpy()[rows],
-        y=cloud.genes["y"].to_numpy()[rows],
-        align=np.array([label.align for _, label in names], dtype=object),
-        dx=np.array([label.dx for _, label in names]),
-        dy=np.array([label.dy for _, label in names]),
-        rank=np.array([label.rank for _, label in names], dtype=int),
-    )
+    genes = cloud.genes.iloc[rows]
+    # on screen a name answers to pointer and click as its dot does
+    known = [{"x": x, "y": y} for x, y in genes[["x", "y"]].to_numpy()] if on.paper else dot_records(genes)
+    places = place_records([plain(g, theme.LONGEST_LABEL) for g in genes["gene"]], [label for _, label in names])
+    values = [a | b for a, b in zip(known, places, strict=True)]
     bold = ringed[rows]
     layers: list[Spec] = []
     for which, weight in ((~bold, "normal"), (bold, "bold")):
         some = [v for v, keep in zip(values, which, strict=True) if keep]
         if some:
-            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight)
+            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight, tooltip=TOOLTIP)
     return layers
 
 
-def hung_texts(values: list[Spec], x: Axis, y: Axis, on: Sheet, *, weight: str = "normal") -> list[Spec]:
-    """Text layers of rows with ``name, x, y, align, dx, dy, rank``."""
+def place_records(names: Sequence[str], labels: Sequence[Label]) -> list[Spec]:
+    """Rows that hang names on their dots: ``name, align, dx, dy, rank``."""
+    return [
+        {"name": name, "align": label.align, "dx": label.dx, "dy": label.dy, "rank": label.rank}
+        for name, label in zip(names, labels, strict=True)
+    ]
+
+
+def hung_texts(
+    values: list[Spec],
+    x: Axis,
+    y: Axis,
+    on: Sheet,
+    *,
+    weight: str = "normal",
+    tooltip: list[Spec] | None = None,
+) -> list[Spec]:
+    """Text layers of rows with ``name, x, y, align, dx, dy, rank``; with a tooltip they take clicks too."""
     mark: Spec = {
         "type": "text",
         "align": {"expr": "datum.align"},
@@ -384,6 +395,8 @@ def hung_texts(values: list[Spec], x: Axis, y: Axis, on: Sheet, *, weight: str =
         return [data | base]
     mark["opacity"] = {"expr": f"datum.rank < (width < 400 ? {LABELS_IF_NARROW} : 99) ? 1 : 0"}
     halo = base | {"mark": mark | {"stroke": theme.paint("paper"), "strokeWidth": 3, "strokeJoin": "round"}}
+    if tooltip:
+        base = base | {"mark": mark | {"cursor": "pointer"}, "encoding": encoding | {"tooltip": tooltip}}
     top = base | {"name": "names" if weight == "normal" else "bold_names"}
     return [data | {"layer": [halo, top]}]
 

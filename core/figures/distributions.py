@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.errors import OptionError
 from core.figures import key, theme
-from core.figures.bars import ROW_PT, ROW_PX, row_axis, row_sheet, rows_that_fit, unique_names
+from core.figures.bars import ROW_PT, ROW_PX, name_look, row_axis, row_sheet, rows_that_fit, unique_names
 from core.figures.cloud import PerturbationLike, change_rule, gene_table, hung_texts, what_is_done
 from core.figures.labels import place_labels
 from core.figures.theme import Axis, Drawing, Floats, Paper, Sheet, Spec
@@ -381,8 +381,7 @@ def _cells_rows(
     x = theme.linear_axis(
         "Cells with a guide against the target", 0.0, 1.04 * float(n.max(initial=1.0)), about=4, form=",.0f"
     )
-    bold = {"condition": {"test": "indexof(highlighted, datum.value) >= 0", "value": "bold"}, "value": "normal"}
-    y = row_axis(names, on, labelFontWeight=bold, **({"labelFontStyle": "italic"} if on.paper else {}))
+    y = row_axis(names, on, **name_look(on))
     values = theme.records(name=np.array(names, dtype=object), target=table["target"].to_numpy(dtype=object), n=n)
     tooltip = [
         {"field": "target", "type": "nominal", "title": "Target"},
@@ -534,8 +533,8 @@ def mean_caption(view: Any, *, scale: str = "counts", **_: Any) -> str:
         hidden, zero = int((means < LOWEST_GENE_MEAN).sum()), int((means == 0).sum())
         below = int((means < MEASURABLE_MEAN).sum())
         sentences.append(
-            f"Left of the dashed line, {threshold(MEASURABLE_MEAN)} counts a cell, lie {number(below)}: a fall cannot be "
-            "measured there."
+            f"Left of the dashed line, {threshold(MEASURABLE_MEAN)} counts a cell, lie {number(below)}: a fall "
+            "cannot be measured there."
         )
         if hidden:
             sentences.append(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from core.figures import key, theme
-from core.figures.bars import ROW_PX, ink, left_axis, left_layers, row_sheet, rows_that_fit, unique_names
-from core.figures.cloud import hung_texts
+from core.figures.bars import ROW_PX, ink, left_axis, left_layers, name_look, row_sheet, rows_that_fit, unique_names
+from core.figures.cloud import hung_texts, place_records
 from core.figures.distributions import target_table, upright
 from core.figures.labels import place_labels
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
@@ -59,8 +59,9 @@ def changed_against_cells(
         np.maximum(table["n_significant"].to_numpy(dtype=float), NOUGHT),
     )
     few = [upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
-    layers = [*few, _target_dots(table, at, x, y, on), *_target_rings(table, at, ringed, x, y, on)]
-    layers += _target_names(table, at, ringed, x, y, on)
+    values = target_records(table, *at)
+    layers = [*few, _target_dots(values, x, y, on), *_rings(values, ringed, x, y, on, TOOLTIP)]
+    layers += _target_names(table, at, ringed, x, y, on, values, TOOLTIP)
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 
 
@@ -87,48 +88,61 @@ def strength_numbers(table: pd.DataFrame) -> list[tuple[str, int]]:
     return [(s, int((table["strength"] == s).sum())) for s in STRENGTHS]
 
 
-def _target_dots(table: pd.DataFrame, at: tuple[Any, Any], x: Axis, y: Axis, on: Sheet) -> Spec:
-    role = np.array([STRENGTHS.get(str(s), "neutral") for s in table["strength"]], dtype=object)
-    values = theme.records(
+ON_CLICK = "@dots_marks:click, @names_marks:click, @bold_names_marks:click, @rings_marks:click"
+TOOLTIP: list[Spec] = [
+    {"field": "target", "type": "nominal", "title": "Target"},
+    {"field": "n_cells", "type": "quantitative", "format": ",d", "title": "Cells"},
+    {"field": "n_significant", "type": "quantitative", "format": ",d", "title": "Genes changed"},
+    {"field": "left", "type": "nominal", "title": "Transcript left"},
+]
+
+
+def target_records(table: pd.DataFrame, x: Any, y: Any) -> list[Spec]:
+    """Rows for dots of targets, with all that the tooltip says."""
+    return theme.records(
         target=table["target"].to_numpy(dtype=object),
-        x=at[0],
-        y=at[1],
-        role=role,
+        x=x,
+        y=y,
+        role=np.array([STRENGTHS.get(str(s), "neutral") for s in table["strength"]], dtype=object),
         n_cells=table["n_cells"].to_numpy(),
         n_significant=table["n_significant"].to_numpy(),
         left=np.array([percent(float(v)) for v in table["percent_left"]], dtype=object),
     )
-    tooltip = [
-        {"field": "target", "type": "nominal", "title": "Target"},
-        {"field": "n_cells", "type": "quantitative", "format": ",d", "title": "Cells"},
-        {"field": "n_significant", "type": "quantitative", "format": ",d", "title": "Genes changed"},
-        {"field": "left", "type": "nominal", "title": "Transcript left"},
-    ]
-    on_click = "@dots_marks:click, @names_marks:click, @bold_names_marks:click, @rings_marks:click"
-    pick = {"params": [{"name": "pick", "select": {"type": "point", "fields": ["target"], "on": on_click}}]}
+
+
+def _target_dots(values: list[Spec], x: Axis, y: Axis, on: Sheet) -> Spec:
     mark: Spec = {"type": "circle", "size": 6 if on.paper else 44, "opacity": 0.9}
     mark |= {} if on.paper else {"stroke": "transparent", "strokeWidth": 5, "cursor": "pointer"}
     encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "color": theme.roles()}
     dots: Spec = {"name": "dots", "data": {"values": values}, "mark": mark, "encoding": encoding}
-    return dots if on.paper else dots | pick | {"encoding": encoding | {"tooltip": tooltip}}
+    return dots if on.paper else _with_pick([dots | {"encoding": encoding | {"tooltip": TOOLTIP}}])[0]
 
 
-def _target_rings(table: pd.DataFrame, at: tuple[Any, Any], ringed: Any, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
+def _rings(values: list[Spec], ringed: Any, x: Axis, y: Axis, on: Sheet, tooltip: list[Spec]) -> list[Spec]:
     if not ringed.any():
         return []
-    values = theme.records(target=table["target"].to_numpy(dtype=object)[ringed], x=at[0][ringed], y=at[1][ringed])
     mark = {"type": "point", "filled": False, "size": 14 if on.paper else 120, "strokeWidth": 0.75 if on.paper else 2}
+    encoding: Spec = {"x": x.encoding("x"), "y": y.encoding("y")}
     return [
         {
             "name": "rings",
-            "data": {"values": values},
-            "mark": mark | {"opacity": 1, "stroke": ink(on), "tooltip": None},
-            "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
+            "data": {"values": [v for v, r in zip(values, ringed, strict=True) if r]},
+            "mark": mark | {"opacity": 1, "stroke": ink(on)},
+            "encoding": encoding if on.paper else encoding | {"tooltip": tooltip},
         }
     ]
 
 
-def _target_names(table: pd.DataFrame, at: tuple[Any, Any], ringed: Any, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
+def _target_names(
+    table: pd.DataFrame,
+    at: tuple[Any, Any],
+    ringed: Any,
+    x: Axis,
+    y: Axis,
+    on: Sheet,
+    values: list[Spec],
+    tooltip: list[Spec],
+) -> list[Spec]:
     """Names of highlighted targets, then of those that change most; of the many that change little none."""
     px, py = x.share(at[0]) * on.plot_width, (1 - y.share(at[1])) * on.plot_height
     found = table["n_significant"].to_numpy(dtype=float)
@@ -154,17 +168,11 @@ def _target_names(table: pd.DataFrame, at: tuple[Any, Any], ringed: Any, x: Axis
         some = [label for label in labels if bool(ringed[order[label.item]]) == bold]
         if some:
             at_row = [int(order[s.item]) for s in some]
-            rows = theme.records(
-                target=table["target"].to_numpy(dtype=object)[at_row],
-                name=np.array([name[i] for i in at_row], dtype=object),
-                x=at[0][at_row],
-                y=at[1][at_row],
-                align=np.array([s.align for s in some], dtype=object),
-                dx=np.array([s.dx for s in some]),
-                dy=np.array([s.dy for s in some]),
-                rank=np.array([s.rank for s in some]),
-            )
-            layers += hung_texts(rows, x, y, on, weight="bold" if bold else "normal")
+            rows = [
+                values[i] | place
+                for i, place in zip(at_row, place_records([name[i] for i in at_row], some), strict=True)
+            ]
+            layers += hung_texts(rows, x, y, on, weight="bold" if bold else "normal", tooltip=tooltip)
     return layers
 
 
@@ -231,7 +239,7 @@ def percent_left(
     view
         The study.
     highlight
-        Targets to name, where there are no rows.
+        Targets to set in bold, or to ring and name where there are no rows.
     width
         Width on screen in px, where it is known.
     paper
@@ -264,12 +272,13 @@ def percent_left(
         layers += key.above(rows, on, view) + key.note(view, on)
     else:
         layers = _with_pick(layers)
-    return theme.compose(layers, on)
+    chosen = [name for name, target in zip(table["name"], table["target"], strict=True) if target in set(highlight)]
+    return theme.compose(layers, on, params=[{"name": "highlighted", "value": chosen}])
 
 
 def _with_pick(layers: list[Spec]) -> list[Spec]:
     """The layers, the dots among them answering to a click."""
-    pick = {"name": "pick", "select": {"type": "point", "fields": ["target"], "on": "@dots_marks:click"}}
+    pick = {"name": "pick", "select": {"type": "point", "fields": ["target"], "on": ON_CLICK}}
     nested = [layer | {"layer": _with_pick(layer["layer"])} if "layer" in layer else layer for layer in layers]
     return [layer | {"params": [pick]} if layer.get("name") == "dots" else layer for layer in nested]
 
@@ -363,8 +372,8 @@ def _ranks(
     layers = [
         full,
         {"data": {"values": values}, "layer": both},
-        *_target_rings(measured, at, ringed, x, y, on),
-        *_target_names(ends, at, ringed, x, y, on),
+        *_rings(values, ringed, x, y, on, tooltip),
+        *_target_names(ends, at, ringed, x, y, on, values, tooltip),
     ]
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 

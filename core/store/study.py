@@ -8,6 +8,7 @@ stand beside one another: choosing other roles, and choosing the old ones again,
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.cells import Cells, assign_cells
-from core.data.gene_names import gene_index, resolve
+from core.data.cells import Cells
+from core.data.gene_names import resolve, resolve_all
 from core.data.reading import Source, open_source
 from core.data.roles import RolesReading, read_roles
 from core.errors import (
     DamagedStoreError,
     InvalidValuesError,
+    OptionError,
     RolesError,
     UnknownGeneError,
     UnknownStudyError,
@@ -32,11 +34,12 @@ from core.errors import (
     UnreadableFileError,
 )
 from core.jobs.locks import build_lock
-from core.schema import ALL_PERTURBED, Roles, Values
+from core.schema import ALL_PERTURBED, CONTROL, LEFT_OUT, Roles, Values
 from core.settings import settings
+from core.stats.groups import visiting_groups
 from core.store.files import check_manifest, map_arrays, storage_errors, write_text_atomically
-from core.store.sweep import SizeFactors, gene_sums, worker_threads
-from core.store.tables import TABLES_VERSION, TableInputs, build_tables
+from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
+from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
 from core.store.values import VALUES_VERSION, GeneMajor, Report, turn
 
 DOMINANT_SHARE = 0.05
@@ -106,7 +109,7 @@ def inspect(path: str | Path, *, data_root: Path | None = None, **overrides: Any
     with open_source(path) as source:
         study_id = source.fingerprint()
         remembered = _read_study_json(_folder(study_id, data_root)).get("overrides", {})
-        reading = read_roles(source, {**remembered, **overrides})
+        reading = read_roles(source, _merged(remembered, overrides))
         matrix = source.matrices[reading.roles.matrix]
         return Inspection(
             study_id, source.name, Path(path).absolute(), reading, matrix.n_cells, matrix.n_genes, source.uns_simulated
@@ -157,13 +160,13 @@ def build_study(
         folder.mkdir(parents=True, exist_ok=True)
         with build_lock(folder):
             saved = _read_study_json(folder)
-            reading = read_roles(source, {**saved.get("overrides", {}), **overrides})
+            chosen = _merged(saved.get("overrides", {}), overrides)
+            reading = read_roles(source, chosen)
             key = _tables_key(reading.roles)
             if not _is_complete(folder, key, reading.roles):
                 _build_parts(source, reading, folder, key, threads, report)
             if remember or "tables" not in saved:
-                kept = {**saved.get("overrides", {}), **(overrides if remember else {})}
-                _write_study_json(folder, source, Path(path), kept, key)
+                _write_study_json(folder, source, Path(path), chosen if remember else {}, key)
             elif saved.get("path") != str(Path(path).absolute()):
                 _write_study_json(folder, source, Path(path), saved.get("overrides", {}), saved["tables"])
         return Study(folder, key)
@@ -240,7 +243,7 @@ def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: Path | N
     record = _read_study_json(folder)
     if not record:
         raise UnknownStudyError(study_id, [r.name for r in list_studies(data_root)])
-    record["overrides"] = {**record.get("overrides", {}), **_plain(changes)}
+    record["overrides"] = _plain(_merged(record.get("overrides", {}), changes))
     with storage_errors(folder):
         write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
 
@@ -412,17 +415,53 @@ class Study:
         """
         if target == ALL_PERTURBED:
             layers, row = self._pooled_effects, 0
-            sums = {f: np.asarray(m[:-1]).sum(axis=0) for f, m in self._moments.items() if f.startswith("sum")}
-            n = max(self.n_perturbed, 1)
+            sums = {f: np.asarray(m[:-1]).sum(axis=0) for f, m in self._moments.items()}
+            n = self.n_perturbed
         else:
-            if target not in self.targets.index:
-                raise UnknownTargetError(target, self.targets.index, self.roles.target_col)
-            layers, row = self._effects, int(self.targets.index.get_loc(target))
-            sums = {f: np.asarray(m[row]) for f, m in self._moments.items() if f.startswith("sum")}
-            n = max(int(self._record["target_cells"][row]), 1)
-        control = {f: np.asarray(m[-1]) for f, m in self._moments.items() if f.startswith("sum")}
+            layers, row = self._effects, self._target(target)
+            sums = {f: np.asarray(m[row]) for f, m in self._moments.items()}
+            n = int(self._record["target_cells"][row])
+        control = {f: np.asarray(m[-1]) for f, m in self._moments.items()}
         means = self._means(sums, n, control)
         return pd.DataFrame(means | {c: np.asarray(layer[row]) for c, layer in layers.items()}, index=self.genes.index)
+
+    def effects_without_own_gene(self, target: str) -> pd.DataFrame:
+        """Effects of one target with totals that leave out its own gene: one more sweep, of its cells and the controls.
+
+        Where a target's own gene holds a large share of all counts, its fall alone makes every other gene look raised.
+
+        Raises
+        ------
+        UnknownTargetError
+            If the study does not perturb it.
+        OptionError
+            If its own gene is not measured, or the file holds no counts.
+        """
+        own = self.targets["own_gene"].iat[self._target(target)]
+        if not own or not self.has_counts:
+            reason = "the file holds no counts" if own else f"{target} is not measured"
+            raise OptionError(f"The totals cannot be taken without {target}: {reason}.")
+        with np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+            codes = {name: arrays[name] for name in arrays.files}
+        totals = codes.pop("total") - self.values(own)
+        codes["target"] = np.select(
+            [codes["target"] == self._target(target), codes["target"] == CONTROL], [0, CONTROL], LEFT_OUT
+        )
+        parts = {name: tuple(self._record["parts"][name]) for name in ("guides", "batches", "strata")}
+        cells = Cells(n_cells=self.n_cells, targets=(target,), left_out={}, guide_level_labels=False, **parts, **codes)
+        groups = visiting_groups(cells, totals > 0)
+        factors = SizeFactors(np.maximum(totals, 0), float(np.median(totals[totals > 0])))
+        threads = worker_threads(settings().threads)
+        with tempfile.TemporaryDirectory() as folder:
+            own_gene = np.array([self._gene(own)])
+            sweep(self.gene_values, groups, factors, own_gene, Path(folder), threads, _say_nothing)
+            false_discovery_rates(Path(folder))
+            layers = map_arrays(Path(folder) / "effects.h5ad", "layers")
+            moments = map_arrays(Path(folder) / "moments.h5", "target")
+            sums = {f: np.array(m) for f, m in moments.items()}
+            n, n_control = (int(k) for k in groups.target_cells[:2])
+            means = self._means({f: m[0] for f, m in sums.items()}, n, {f: m[1] for f, m in sums.items()}, n_control)
+            return pd.DataFrame(means | {c: np.array(layer[0]) for c, layer in layers.items()}, index=self.genes.index)
 
     def gene_effects(self, gene: str) -> pd.DataFrame:
         """What every target does to one gene, indexed by target; columns as :meth:`effects`.
@@ -433,20 +472,22 @@ class Study:
             If the study does not measure it.
         """
         g = self._gene(gene)
-        column = {f: np.asarray(m[:, g]) for f, m in self._moments.items() if f.startswith("sum")}
-        n = np.maximum(np.array(self._record["target_cells"][:-1]), 1)
+        column = {f: np.asarray(m[:, g]) for f, m in self._moments.items()}
+        n = np.array(self._record["target_cells"][:-1])
         means = self._means({f: c[:-1] for f, c in column.items()}, n, {f: c[-1] for f, c in column.items()})
         effects = {c: np.asarray(layer[:, g]) for c, layer in self._effects.items()}
         return pd.DataFrame(means | effects, index=self.targets.index)
 
-    def _means(self, sums: dict[str, np.ndarray], n: Any, control: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        n_control = max(self.n_control, 1)
-        scales = {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}
+    def _means(
+        self, sums: dict[str, np.ndarray], n: Any, control: dict[str, np.ndarray], n_control: int | None = None
+    ) -> dict[str, np.ndarray]:
+        n = np.maximum(n, 1)
+        n_control = max(self.n_control if n_control is None else n_control, 1)
         means = {}
-        for suffix, field in scales.items():
-            known = suffix != "_counts" or self.has_counts
-            means[f"ctrl_mean{suffix}"] = (control[field] / n_control) * (1.0 if known else np.nan)
-            means[f"pert_mean{suffix}"] = (sums[field] / n) * (1.0 if known else np.nan)
+        for suffix, field in {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}.items():
+            known = 1.0 if suffix != "_counts" or self.has_counts else np.nan
+            means[f"ctrl_mean{suffix}"] = control[field] / n_control * known
+            means[f"pert_mean{suffix}"] = sums[field] / n * known
         return means
 
     @cached_property
@@ -459,12 +500,18 @@ class Study:
 
     @cached_property
     def _moments(self) -> dict[str, np.ndarray]:
-        return map_arrays(self._tables / "moments.h5", "target")
+        maps = map_arrays(self._tables / "moments.h5", "target")
+        return {field: maps[field] for field in ("sum_log", "sum_counts", "sum_normalized")}
 
     @property
     def effects_path(self) -> Path:
         """The effects of all targets as an AnnData file."""
         return self._tables / "effects.h5ad"
+
+    def _target(self, target: str) -> int:
+        if target not in self.targets.index:
+            raise UnknownTargetError(target, self.targets.index, self.roles.target_col)
+        return int(self.targets.index.get_loc(target))
 
     def _gene(self, gene: str) -> int:
         if gene not in self.genes.index:
@@ -490,8 +537,7 @@ def _build_parts(
 ) -> None:
     roles = reading.roles
     values = _values_of(source, roles, folder, threads, report)
-    cells = assign_cells(source.obs, roles)
-    genes = gene_index(source.raw_var if roles.matrix == "raw" else source.var, roles)
+    cells, genes = reading.cells, reading.genes
     _check_cells(cells, values, roles)
     record = {
         "name": source.name,
@@ -530,7 +576,7 @@ def _check_cells(cells: Cells, values: GeneMajor, roles: Roles) -> None:
     if not (values.genes_seen > 0).any():
         raise InvalidValuesError(f"Every value of {roles.matrix} is 0. Choose another matrix.")
     with_values = values.genes_seen > 0
-    if not ((cells.target == -1) & with_values).any():
+    if not ((cells.target == CONTROL) & with_values).any():
         raise RolesError(f"No control cell has any count ({', '.join(roles.control)}). Choose other control labels.")
     if not ((cells.target >= 0) & with_values).any():
         raise RolesError("No perturbed cell has any count: there is nothing to compare with the controls.")
@@ -539,12 +585,8 @@ def _check_cells(cells: Cells, values: GeneMajor, roles: Roles) -> None:
 def _own_genes(cells: Cells, symbols: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """The measured gene of every target, -1 for a combination or a gene that is not measured."""
     place = {symbol: g for g, symbol in enumerate(symbols)}
-    own = np.full(len(cells.targets), -1, np.int64)
-    for k, target in enumerate(cells.targets):
-        found = resolve(target, symbols, ids)
-        if found is not None:
-            own[k] = place[found]
-    return own
+    found = resolve_all(cells.targets, symbols, ids)
+    return np.array([-1 if gene is None else place[gene] for gene in found], np.int64)
 
 
 def size_factors(values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: int) -> SizeFactors:
@@ -631,6 +673,14 @@ def _write_study_json(folder: Path, source: Source, path: Path, overrides: Mappi
         **{name: tables[name] for name in ("n_cells", "n_genes", "n_targets")},
     }
     write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
+
+
+def _merged(remembered: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes on top of what was said before; control labels belong to their column and go with it."""
+    kept = dict(remembered)
+    if "target_col" in changes and changes["target_col"] != kept.get("target_col"):
+        kept.pop("control", None)
+    return kept | dict(changes)
 
 
 def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:

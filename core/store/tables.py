@@ -9,6 +9,8 @@ moments.h5
     Sums of every target (the last row is control), target x guide, target x fold of batches; see core.store.sweep.
 genes, targets, guides, batches, strata, control_sets, totals, genes_seen (.parquet)
     Small tables, as in ``Study``.
+cells.npz
+    Codes of every cell's target, guide, batch and stratum, for sweeps on demand.
 tables.json, manifest.json
     What was built from what; sizes and checksums.
 """
@@ -37,7 +39,7 @@ from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_
 from core.store.sweep import SizeFactors, Swept, chunks_of_cells, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 1
+TABLES_VERSION = 2
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 PCA_CELLS = 10_000
@@ -97,7 +99,7 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         swept = sweep(inputs.values, groups, inputs.factors, inputs.own_gene, unfinished, threads, report)
         report("Writing tables", 0, 1, "steps")
         genes = _gene_table(inputs, groups, swept)
-        _false_discovery_rates(unfinished)
+        false_discovery_rates(unfinished)
         guides = _guide_table(inputs, groups, swept)
         distance = _energy_distances(inputs, groups, genes, threads, report)
         targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides, distance)
@@ -116,6 +118,11 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         }
         for name, table in small.items():
             table.to_parquet(unfinished / f"{name}.parquet")
+        cells = inputs.cells
+        np.savez_compressed(
+            unfinished / "cells.npz", target=cells.target, guide=cells.guide, batch=cells.batch, stratum=cells.stratum,
+            total=inputs.factors.totals,
+        )  # fmt: skip
         _write_record(inputs, groups, unfinished)
         write_manifest(unfinished)
         fsync_folder(unfinished)
@@ -148,7 +155,7 @@ def _gene_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFra
     return pd.concat([table, dispersions], axis=1)
 
 
-def _false_discovery_rates(folder: Path) -> None:
+def false_discovery_rates(folder: Path) -> None:
     """Benjamini-Hochberg within every target, over all genes."""
     for file_name in ("effects.h5ad", "pooled.h5ad"):
         layers = map_arrays(folder / file_name, "layers", writable=True)
@@ -499,5 +506,6 @@ def _write_record(inputs: TableInputs, groups: Groups, folder: Path) -> None:
         "n_strata": groups.n_strata,
         "median_total": inputs.factors.median,
         "target_cells": groups.target_cells[: t + 1].tolist(),
+        "parts": {name: list(getattr(inputs.cells, name)) for name in ("targets", "guides", "batches", "strata")},
     }
     (folder / "tables.json").write_text(json.dumps(record, indent=1))

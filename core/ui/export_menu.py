@@ -17,7 +17,7 @@ OTHER = "other"
 SHAPES = ("wide", "square", "tall")
 DPI = (300, 450, 600)
 PREVIEW_DPI = 200
-PREVIEW_HEIGHT = 400
+PREVIEW_WIDTH, PREVIEW_HEIGHT = 590, 380
 CHOICES = "export choices"
 """Where the session keeps the last choice."""
 
@@ -34,7 +34,7 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
     chosen, preview = st.columns([47, 60], gap="medium")
     with preview:
         # reserved before the slow work, or the dialog jumps
-        picture = st.container(border=True).empty()
+        picture = st.container(border=True, height=PREVIEW_HEIGHT + 32, horizontal_alignment="center").empty()
         picture.skeleton(height=PREVIEW_HEIGHT)
         size_line = st.empty()
     with chosen, shown_errors():
@@ -42,11 +42,12 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
         size = st.empty()
         _downloads(name, view, options, form, width_mm, shape, dpi)
     if getattr(view, "methods", ""):
-        st.header("Methods sentence", anchor=False)
+        st.markdown("**Methods sentence**")
         st.code(view.methods, language=None, wrap_lines=True)
     with preview, shown_errors():
         png = preview_png(name, view, width_mm, shape, options)
-        picture.image(png, width="stretch")
+        width, height = _pixels(png)
+        picture.image(png, width=round(min(PREVIEW_WIDTH, PREVIEW_HEIGHT * width / height)))
         size_line.caption("Preview of the file, enlarged. Printed at its size, the letters are 6 and 7 pt.")
         size.caption(_size_words(png, width_mm, form, dpi, cloud=FIGURES[name].cloud))
 
@@ -113,8 +114,13 @@ def _preview(
 
 
 def _size_words(png: bytes, width_mm: float, form: str, dpi: int, *, cloud: bool) -> str:
-    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
+    width, height = _pixels(png)
     size = f"{width_mm:g} × {width_mm * height / width:.0f} mm. Arial 6 and 7 pt"
     if form == "PNG":
         return f"{size}; {dpi} dots per inch."
     return f"{size}; text stays text" + (f", the cloud is an image at {dpi} dpi." if cloud else ".")
+
+
+def _pixels(png: bytes) -> tuple[int, int]:
+    """Width and height, out of the PNG's header."""
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")

@@ -78,7 +78,7 @@ def note_box(note: Note) -> None:
 
 def vitals(numbers: Sequence[Vital]) -> None:
     """The strip of numbers under the headline: label, value, context."""
-    with st.container(border=True, key="vitals"), st.grid(len(numbers), min_column_width=150, gap="small") as grid:
+    with st.container(border=True, key="vitals"), st.grid(len(numbers), min_column_width=140, gap="small") as grid:
         for vital in numbers:
             with grid.cell(), st.container(gap=None):
                 st.metric(vital.label, vital.value, help=vital.help or None)

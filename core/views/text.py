@@ -4,7 +4,8 @@ import html
 import math
 import re
 from collections.abc import Sequence
-from importlib import metadata
+
+from core import __version__
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
@@ -311,8 +312,5 @@ def escape_html(name: object, longest: int = LONGEST_NAME) -> str:
 
 
 def version() -> str:
-    """The version of Perturbscope that made a number."""
-    try:
-        return metadata.version("perturbscope")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return "0 (checkout)"
+    """Which version of Perturbscope made a number."""
+    return __version__

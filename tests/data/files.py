@@ -1,6 +1,7 @@
 """Small AnnData files in every layout that is met in the wild; tests write them, none is kept."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,66 @@ def write_zarr(path: Path, adata: ad.AnnData, *, zarr_format: int = 3, sharded: 
             array = root.create_array(part, data=values, chunks=chunks, shards=shards)
             array.attrs.update(attributes)
     return path
+
+
+def change(path: Path, edit: Callable[[h5py.File], None]) -> Path:
+    """Let ``edit`` change an HDF5 file."""
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def replace(file: h5py.File, path: str, values: Any, **storage: Any) -> None:
+    """Put other values where a dataset was; its attributes stay."""
+    attributes = dict(file[path].attrs)
+    del file[path]
+    file.create_dataset(path, data=values, **storage).attrs.update(attributes)
+
+
+def spoil(path: Path, at: int, n: int = 4) -> Path:
+    """Invert ``n`` bytes of a file."""
+    content = bytearray(path.read_bytes())
+    content[at : at + n] = bytes(255 - byte for byte in content[at : at + n])
+    path.write_bytes(content)
+    return path
+
+
+def chunk_offset(path: Path, dataset: str, number: int) -> int:
+    """Where a stored chunk begins in an HDF5 file."""
+    with h5py.File(path) as file:
+        return int(file[dataset].id.get_chunk_info(number).byte_offset)
+
+
+def legacy_categories(path: Path) -> Path:
+    """A file as AnnData 0.7 wrote it: codes beside ``__categories``, no encoding of the columns."""
+
+    def edit(file: h5py.File) -> None:
+        obs = file["obs"]
+        for name in ("target_gene", "batch"):
+            codes, labels = obs[name]["codes"][()], obs[name]["categories"][()]
+            del obs[name]
+            obs.create_dataset(f"__categories/{name}", data=labels)
+            obs.create_dataset(name, data=codes).attrs["categories"] = obs[f"__categories/{name}"].ref
+        obs.attrs["encoding-version"] = "0.1.0"
+
+    return change(path, edit)
+
+
+def legacy_compound(path: Path) -> Path:
+    """A file as AnnData 0.6 wrote it: obs and var as records, labels in uns, X marked as h5sparse."""
+
+    def edit(file: h5py.File) -> None:
+        codes, labels = file["obs/target_gene/codes"][()], file["obs/target_gene/categories"][()]
+        cells, genes = file["obs/_index"].asstr()[()], file["var/_index"].asstr()[()]
+        depth, shape = file["obs/depth"][()], file["X"].attrs["shape"]
+        del file["obs"], file["var"]
+        fields = [("index", "S12"), ("target_gene", "i1"), ("depth", "f8")]
+        records = [(cell.encode(), code, d) for cell, code, d in zip(cells, codes, depth, strict=True)]
+        file["obs"] = np.array(records, fields)
+        file["var"] = np.array([(gene.encode(),) for gene in genes], [("index", "S12")])
+        file["uns/target_gene_categories"] = labels
+        for name in list(file["X"].attrs):
+            del file["X"].attrs[name]
+        file["X"].attrs["h5sparse_format"], file["X"].attrs["h5sparse_shape"] = b"csr", shape
+
+    return change(path, edit)

@@ -39,8 +39,8 @@ def test_hbe1_at_44_percent_of_control_counts_is_warned_of_in_the_headline_and_o
     view = perturbation_view(screen("schraivogel"), "HBE1")
 
     assert view.headline == (
-        "**HBE1 knock-down leaves 29\u00a0% of its transcript** in 953 cells and changes **55 of 72 genes** (FDR < 0.05); "
-        "HBE1 is 44\u00a0% of all control counts, so its fall alone makes other genes look raised."
+        "**HBE1 knock-down leaves 29\u00a0% of its transcript** in 953 cells and changes **55 of 72 genes** "
+        "(FDR < 0.05); HBE1 is 44\u00a0% of all control counts, so its fall alone makes other genes look raised."
     )
     assert "HBE1 is 44\u00a0% of all control counts" in study_view(screen("schraivogel")).notes[0].text
 

@@ -39,6 +39,11 @@ class Screen:
     obs: pd.DataFrame
     var: pd.DataFrame
 
+    @property
+    def var_names(self) -> list[str]:
+        """The genes' names."""
+        return self.var.index.tolist()
+
     def adata(self, layout: str = "csr", dtype: str = "float32") -> ad.AnnData:
         """The screen as AnnData, X in ``layout`` (csr, csc or dense)."""
         matrix = {"csr": sp.csr_matrix, "csc": sp.csc_matrix, "dense": np.asarray}[layout](self.counts.astype(dtype))
@@ -87,7 +92,8 @@ def small_screen(n_cells: int = 900, n_genes: int = 45, seed: int = 0, *, n_stra
             rate[label == target, answer] *= fold
     counts = rng.poisson(rate)
     counts[rng.random(n_cells) < 0.01] = 0
-    counts[:, n_genes // 2] = 0
+    if n_genes > 2:
+        counts[:, n_genes // 2] = 0
     guide = np.char.add(np.char.add(label, "_g"), rng.integers(1, 3, n_cells).astype(str)).astype(object)
     target = label.astype(object)
     target[rng.random(n_cells) < 0.02] = None

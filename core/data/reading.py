@@ -199,11 +199,18 @@ class Source:
             array = node[part] if part else node
             if self.kind == "h5ad":
                 return stored_hdf5(array, self._descriptor, pool)
-            missing = array.nchunks - array.nchunks_initialized if part in ("data", "indices") else 0
-            if missing:  # zarr would read them as 0
-                gone = f"{missing:,} of {array.nchunks:,} chunks of {array.path} are missing"
-                raise _unreadable(self.path.name, gone, "Copy the folder again")
+            if part in ("data", "indices"):
+                self._refuse_lost_chunks(array)
             return ZarrArray(array, f"{self.path.name}/{array.path}")
+
+    def _refuse_lost_chunks(self, array: zarr.Array) -> None:
+        """Raise if a chunk of stored values is not there, since zarr would read it as zeros."""
+        per_file = (array.shards or array.chunks)[0] // array.chunks[0]
+        files = -(-array.nchunks // per_file)
+        lost = files - array.nchunks_initialized // per_file
+        if lost:
+            found = f"{lost:,} of {files:,} pieces of {array.path} are missing"
+            raise _unreadable(self.path.name, found, "Copy the folder again")
 
     def look(self, matrix: Matrix) -> MatrixLook:
         """Whether a matrix holds counts or log-normalized values, from about a million of its values."""

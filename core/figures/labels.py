@@ -1,5 +1,6 @@
 """Where names go beside their dots: greedy, on the side with room, and no name at all where there is none."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,12 @@ _WIDTHS = (
     556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
     260, 334, 584,
 )  # fmt: skip
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+BLOCKED = 1000.0
+"""The cost from which on a place is not free."""
+
 BOLD = 1.08
 """Bold letters are about so much wider."""
 
@@ -78,7 +85,7 @@ def place_labels(
     most: int = 18,
     wider: float = 1.0,
     above: bool = False,
-    taken: Sequence[tuple[float, float, float, float]] = (),
+    taken: Sequence[Box] = (),
 ) -> list[Label]:
     """Hang names on dots, the first ones first.
 
@@ -118,8 +125,9 @@ def place_labels(
         In the order of ``names``; ranks count the names that may be left out on a narrow screen from 0.
     """
     width, height = size
-    placed = [tuple(t) for t in taken]
-    placed += [(x[i] - ring, y[i] - ring, x[i] + ring, y[i] + ring) for i in range(always if ring else 0)]
+    blocked = [(float(a), float(b), float(c), float(d)) for a, b, c, d in taken]
+    blocked += [(x[i] - ring, y[i] - ring, x[i] + ring, y[i] + ring) for i in range(always if ring else 0)]
+    placed: list[Box] = []
     out: list[Label] = []
     optional = 0
     for i, name in enumerate(names):
@@ -127,28 +135,31 @@ def place_labels(
             break
         bold = i < always
         w, h = text_width(name, text, bold=bold) * wider + 1, text * 1.05
-        reach = (ring if bold else dot / 2) + 0.3 * text
+        spots = _spots((ring if bold else dot / 2) + 0.3 * text, h, sides[i] if sides is not None else "right")
+        if above:
+            spots = sorted(spots, key=lambda spot: spot[0] != "center" or spot[2] > 0)
         best: tuple[float, int] | None = None
-        spots = _spots(reach, h, (sides[i] if sides is not None else "right"))
-        spots = sorted(spots, key=lambda spot: spot[0] != "center" or spot[2] > 0) if above else spots
-        for order, (align, dx, dy) in enumerate(spots):
-            left = x[i] + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
-            box = (left, y[i] + dy - h / 2, left + w, y[i] + dy + h / 2)
+        for order, spot in enumerate(spots):
+            box = _box(x[i], y[i], spot, w, h)
             if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
                 continue
-            cost = _cost(box, placed, dots, dot, crowd)
-            if cost is None and not bold:
-                continue
-            ranked = ((1e6 if cost is None else cost) + order * 0.3, order)
-            best = min(best, ranked) if best else ranked
+            cost = _cost(box, placed, blocked, dots, dot, crowd)
+            if cost < BLOCKED or bold:
+                best = min(best or (math.inf, 0), (cost + order * 0.3, order))
         if best is None:
             continue
         align, dx, dy = spots[best[1]]
-        left = x[i] + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
-        placed.append((left, y[i] + dy - h / 2, left + w, y[i] + dy + h / 2))
+        placed.append(_box(x[i], y[i], spots[best[1]], w, h))
         out.append(Label(i, align, round(dx, 2), round(dy, 2), 0 if bold else optional))
         optional += 0 if bold else 1
     return out
+
+
+def _box(x: float, y: float, spot: tuple[str, float, float], w: float, h: float) -> Box:
+    """The rectangle of a name hung at a place round its dot."""
+    align, dx, dy = spot
+    left = float(x) + dx - {"left": 0.0, "center": w / 2, "right": w}[align]
+    return (left, float(y) + dy - h / 2, left + w, float(y) + dy + h / 2)
 
 
 def _spots(reach: float, h: float, side: str) -> list[tuple[str, float, float]]:
@@ -162,19 +173,22 @@ def _spots(reach: float, h: float, side: str) -> list[tuple[str, float, float]]:
 
 
 def _cost(
-    box: tuple[float, float, float, float],
-    placed: Sequence[tuple[float, ...]],
+    box: Box,
+    placed: Sequence[Box],
+    blocked: Sequence[Box],
     dots: tuple[NDArray[np.float64], NDArray[np.float64]],
     dot: float,
     crowd: Crowd | None,
-) -> float | None:
-    """Points under a name; None where it covers another name or a dot."""
+) -> float:
+    """How bad a place is: by the points under the name, worse with a dot or something else there, worst on a name."""
     left, top, right, bottom = box
-    if any(left < r and right > a and top < b and bottom > t for a, t, r, b in placed):
-        return None
     margin = 0.4 * dot
     px, py = dots
     covered = (px > left - margin) & (px < right + margin) & (py > top - margin) & (py < bottom + margin)
-    if covered.any():
-        return None
-    return float(np.log1p(crowd.inside(left, top, right, bottom))) if crowd else 0.0
+    cost = float(np.log1p(crowd.inside(left, top, right, bottom))) if crowd else 0.0
+    cost += BLOCKED * int(covered.sum()) + BLOCKED * sum(_meet(box, other) for other in blocked)
+    return cost + 1000 * BLOCKED * sum(_meet(box, other) for other in placed)
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1]

@@ -265,9 +265,7 @@ def percent_left(
     rows = _left_key(table) if page else []
     on = row_sheet(view, paper, width or 430.0, list(table["name"]), rows, ROW_PT if page else ROW_PX)
     shown = table.rename(columns={"percent_left_low": "low", "percent_left_high": "high"})
-    layers = left_layers(
-        shown.assign(role=_roles(table), said=_why_not(table)), axis, on, on_top=True, italic=page is not None
-    )
+    layers = left_layers(shown.assign(role=_roles(table), said=_why_not(table)), axis, on, on_top=True, **name_look(on))
     if page:
         layers += key.above(rows, on, view) + key.note(view, on)
     else:

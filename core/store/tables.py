@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.cells import Cells
+from core.data.neighbours import neighbours
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, Values
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
@@ -39,7 +40,7 @@ from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_
 from core.store.sweep import SizeFactors, Swept, chunks_of_cells, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 PCA_CELLS = 10_000
@@ -244,6 +245,7 @@ def _target_table(
     table["batch_r"] = _batch_agreement(groups, moments, inputs, control_mean)
     table["stratum_p"], table["stratum_warning"] = _association(groups)
     table["falls_as_far"] = _falls_as_far(effects, moments, groups, inputs, table, control_mean)
+    table["neighbours"] = _neighbours_that_fall(effects, inputs)
     table["strength"] = _strength(table["n_significant"])
     pooled = pd.DataFrame(
         {"n_cells": [int(n_cells[:t].sum())], "e_distance": [distance[t]]},
@@ -388,6 +390,18 @@ def _falls_as_far(
         genes = np.flatnonzero(falls)
         genes = genes[np.argsort(left[genes])][:5]
         found.append(", ".join(f"{inputs.symbols[g]} ({left[g]:.0%} left)" for g in genes))
+    return found
+
+
+def _neighbours_that_fall(effects: dict[str, np.ndarray], inputs: TableInputs) -> list[str]:
+    """Genes next door on the genome that fall with a target."""
+    place = {symbol: g for g, symbol in enumerate(inputs.symbols)}
+    found = []
+    for k, own in enumerate(inputs.own_gene):
+        near = neighbours(str(inputs.symbols[own])) if own >= 0 else []
+        measured = [(name, place[name]) for name in near if name in place]
+        falls = [n for n, g in measured if effects["fdr"][k, g] < FDR_THRESHOLD and effects["delta"][k, g] < 0]
+        found.append(", ".join(falls))
     return found
 
 

@@ -1,0 +1,140 @@
+"""Small views with planted effects, in the shape that core.views gives them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def make_genes(n_genes: int = 3000, seed: int = 0, fdr: float = 0.05, fold: float = 1.4) -> pd.DataFrame:
+    """Genes of which one in ten changes, GENE0 (the target's own) most of all."""
+    rng = np.random.default_rng(seed)
+    control = rng.lognormal(-1.5, 2.2, n_genes)
+    change = np.where(rng.random(n_genes) < 0.1, rng.normal(0, 1.2, n_genes), rng.normal(0, 0.08, n_genes))
+    control[0], change[0] = 5.0, -4.8
+    perturbed = control * 2.0**change
+    control[1:4], perturbed[1:4] = 0.0, [0.0, 0.5, 0.0]
+    control[4], perturbed[4] = 0.5, 0.0
+    log2_fold_change = np.log2((perturbed + 0.01) / (control + 0.01))
+    log10_p = -np.minimum(np.abs(log2_fold_change) * np.sqrt(control + perturbed) * rng.uniform(20, 80, n_genes), 900)
+    ctrl_mean, pert_mean = np.log1p(control) * 0.9, np.log1p(perturbed) * 0.9
+    delta = pert_mean - ctrl_mean
+    p = 10.0 ** np.maximum(log10_p, -330)
+    q = np.minimum(10 * p, 1.0)
+    changed = (q < fdr) & (np.abs(log2_fold_change) >= np.log2(fold))
+    table = pd.DataFrame(
+        {
+            "gene": [f"GENE{i}" for i in range(n_genes)],
+            "ctrl_mean": ctrl_mean,
+            "pert_mean": pert_mean,
+            "delta": delta,
+            "delta_low": delta - 0.02,
+            "delta_high": delta + 0.02,
+            "ctrl_mean_counts": control,
+            "pert_mean_counts": perturbed,
+            "ctrl_mean_normalized": control,
+            "pert_mean_normalized": perturbed,
+            "log2_fold_change": log2_fold_change,
+            "p_value": p,
+            "log10_p": log10_p,
+            "fdr": q,
+            "changed": changed,
+            "role": np.where(~changed, "neutral", np.where(delta < 0, "down", "up")),
+        }
+    )
+    return table.set_index("gene", drop=False).rename_axis(None)
+
+
+def make_perturbation(n_genes: int = 3000, simulated: bool = False, target: str = "GENE0") -> SimpleNamespace:
+    """A perturbation's view."""
+    genes = make_genes(n_genes)
+    guides = pd.DataFrame(
+        {
+            "target": target,
+            "guide": ["guide-B", "guide-A", "guide-C"],
+            "n_cells": [300, 250, 2],
+            "percent_left": [0.05, 0.2, np.nan],
+            "low": [0.03, 0.15, np.nan],
+            "high": [0.07, 0.25, np.nan],
+            "r_with_rest": [0.8, 0.8, np.nan],
+        }
+    )
+    return SimpleNamespace(
+        target=target,
+        modality="knock-down",
+        simulated=simulated,
+        study_name="screen",
+        fdr=0.05,
+        fold=1.4,
+        n_target=552,
+        n_control=4000,
+        genes=genes,
+        guides=guides,
+        own_genes=(target,) if target in genes.index else (),
+        test_name="two-sided Mann-Whitney U",
+        methods=f"{target}: 552 cells against 4,000 controls.",
+    )
+
+
+def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> SimpleNamespace:
+    """A study's view: every tenth target unmeasurable, the first three with few cells, the last one without effect."""
+    rng = np.random.default_rng(seed)
+    left = np.sort(rng.beta(1.5, 6, n_targets))
+    left[9::10] = np.nan
+    cells = rng.integers(120, 4000, n_targets)
+    cells[:3] = [12, 40, 99]
+    found = np.maximum(rng.lognormal(3, 2, n_targets).astype(int), 1)
+    found[-1] = 0
+    names = [f"TARGET{i}" for i in range(n_targets)]
+    targets = pd.DataFrame(
+        {
+            "target": names,
+            "own_gene": names,
+            "n_cells": cells,
+            "n_guides": 2,
+            "n_batches": 3,
+            "percent_left": left,
+            "percent_left_low": left * 0.8,
+            "percent_left_high": left * 1.2,
+            "n_significant": found,
+            "n_changed": found // 2,
+            "strength": np.where(found > 100, "strong", np.where(found >= 10, "subtle", "negligible")),
+            "outcome": np.where(np.isfinite(left), "falls", "hardly expressed"),
+        },
+        index=names,
+    )
+    edges = np.geomspace(1000, 60000, 61)
+    middle = np.exp(-((np.log(edges[:-1] / 9000) / 0.4) ** 2))
+    histogram = pd.DataFrame(
+        {"left": edges[:-1], "right": edges[1:], "control": (200 * middle).round(), "perturbed": (900 * middle).round()}
+    )
+    genes = make_genes().assign(mean=lambda g: g["ctrl_mean_counts"], mean_log=lambda g: g["ctrl_mean"])
+    return SimpleNamespace(
+        study_name="screen",
+        simulated=simulated,
+        n_cells=12000,
+        targets=targets,
+        genes=genes,
+        totals_histogram=histogram,
+        genes_seen_histogram=histogram,
+        methods="screen: 150 targets.",
+    )
+
+
+@pytest.fixture(scope="session")
+def view() -> SimpleNamespace:
+    """A perturbation that changes several hundred of 3,000 genes."""
+    return make_perturbation()
+
+
+@pytest.fixture(scope="session")
+def study() -> SimpleNamespace:
+    """A study of 150 targets."""
+    return make_study()
+
+
+@pytest.fixture(scope="session")
+def makers() -> SimpleNamespace:
+    """The makers of views, for tests that need others."""
+    return SimpleNamespace(perturbation=make_perturbation, study=make_study)

@@ -124,7 +124,10 @@ def _kind(path: Path) -> str:
 
 
 def _from_npz(path: Path) -> TargetFeatures:
-    with np.load(path, allow_pickle=False) as arrays:
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise UnreadableFileError(f"{path.name} is one bare array; target features are two, names and matrix, in an .npz.")
+    with loaded as arrays:
         missing = {"names", "matrix"} - set(arrays.files)
         if missing:
             raise InvalidValuesError(
@@ -143,12 +146,12 @@ def _from_table(table: pd.DataFrame, path: Path) -> TargetFeatures:
     if isinstance(table.index, pd.RangeIndex) and table.shape[1]:
         table = table.set_index(table.columns[0])
     wordy = [str(column) for column, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-    if wordy:
+    if wordy and len(table):
         raise InvalidValuesError(
             f"In {path.name} column {wordy[0][:60]!r} is not all numbers; beside the symbols in the first column all "
             "others are features."
         )
-    return TargetFeatures(tuple(map(str, table.index)), _float32(table.to_numpy()))
+    return TargetFeatures(tuple(map(str, table.index)), _float32(table.to_numpy(np.float64, na_value=np.nan) if len(table) else np.empty(table.shape)))
 
 
 def _float32(matrix: NDArray[np.generic]) -> NDArray[np.float32]:

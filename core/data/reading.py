@@ -203,7 +203,7 @@ class Source:
                 self._refuse_lost_chunks(array)
             return ZarrArray(array, f"{self.path.name}/{array.path}")
 
-    def _refuse_lost_chunks(self, array: zarr.Array) -> None:
+    def _refuse_lost_chunks(self, array: Node) -> None:
         """Raise if a chunk of stored values is not there, since zarr would read it as zeros."""
         per_file = (array.shards or array.chunks)[0] // array.chunks[0]
         files = -(-array.nchunks // per_file)

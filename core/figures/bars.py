@@ -415,6 +415,8 @@ def guides_caption(view: PerturbationLike, **_: Any) -> str:
     table = guide_table(view)
     missing = int((~np.isfinite(table["percent_left"].to_numpy(dtype=float))).sum())
     sentences = ["Dots: mean share of control; lines: 95 % interval. Dashed: 100 %, no change."]
+    if not len(table):
+        return "No guides are named."
     if missing == len(table):
         sentences = ["What is left of the transcript cannot be measured."]
     elif missing:

@@ -117,7 +117,7 @@ def metadata(figure: Figure, view: Any, options: Mapping[str, Any]) -> dict[str,
         "Test": getattr(view, "test_name", ""),
         "Software": f"Perturbscope {__version__}",
     }
-    return {name: words for name, words in about.items() if words}
+    return {name: plain(words, 4000) for name, words in about.items() if words}
 
 
 def subject_words(view: Any) -> str:
@@ -220,6 +220,8 @@ def png_file(svg: str, size: tuple[float, float], paper: Paper, about: Mapping[s
             f"{paper.width_mm:g} mm at {paper.dpi} dpi are {pixels:,} x {tall:,} pixels; at most "
             f"{MOST_PIXELS // 1_000_000} million are made. Take fewer dpi, or SVG or PDF."
         )
+    # the cloud has the dots of the PNG already: smoothing it again would blur it, and take three times as long
+    svg = svg.replace("<image", '<image style="image-rendering:optimizeSpeed"')
     png = vl_convert.svg_to_png(svg, scale=(pixels + 0.01) / size[0])
     return with_png_chunks(png, paper.dpi, about)
 

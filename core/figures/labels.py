@@ -21,6 +21,9 @@ Box = tuple[float, float, float, float]
 BLOCKED = 1000.0
 """The cost from which on a place is not free."""
 
+NEARER = 0.8
+"""Another dot nearer to a name than this share of its own dot's distance takes the name over."""
+
 BOLD = 1.08
 """Bold letters are about so much wider."""
 
@@ -143,7 +146,7 @@ def place_labels(
             box = _box(x[i], y[i], spot, w, h)
             if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
                 continue
-            cost = _cost(box, placed, blocked, dots, dot, crowd)
+            cost = _cost(box, placed, blocked, dots, dot, crowd) + _mistaken(box, x[i], y[i], dots)
             if cost < BLOCKED or bold:
                 best = min(best or (math.inf, 0), (cost + order * 0.3, order))
         if best is None:
@@ -188,6 +191,17 @@ def _cost(
     cost = float(np.log1p(crowd.inside(left, top, right, bottom))) if crowd else 0.0
     cost += BLOCKED * int(covered.sum()) + BLOCKED * sum(_meet(box, other) for other in blocked)
     return cost + 1000 * BLOCKED * sum(_meet(box, other) for other in placed)
+
+
+def _mistaken(box: Box, x: float, y: float, dots: tuple[NDArray[np.float64], NDArray[np.float64]]) -> float:
+    """The cost of a place where the name would be read as that of another dot, much nearer than its own."""
+    left, top, right, bottom = box
+    px, py = dots
+    if not len(px):
+        return 0.0
+    away = np.hypot(np.maximum(np.maximum(left - px, px - right), 0), np.maximum(np.maximum(top - py, py - bottom), 0))
+    own = math.hypot(max(left - x, x - right, 0.0), max(top - y, y - bottom, 0.0))
+    return BLOCKED if float(away.min()) < NEARER * own else 0.0
 
 
 def _meet(a: Box, b: Box) -> bool:

@@ -413,7 +413,6 @@ def left_alt(view: Any, **_: Any) -> str:
     middle = percent(float(np.median(left[np.isfinite(left)]))) if enough + few else "unknown"
     top = zip(table["target"].head(5), left[:5], strict=True)
     least = ", ".join(f"{plain(t, theme.LONGEST_LABEL)} {percent(float(v))}" for t, v in top if math.isfinite(v))
-    return (
-        f"Transcript left of {plural(enough + few, 'target')}, {middle} in the middle; {plural(none, 'target')} not "
-        f"measurable. Least: {least or 'none'}."
-    )
+    rest = f"; {plural(none, 'target')} not measurable" if none else ""
+    start = f"Transcript left of {plural(enough + few, 'target')}, {middle} in the middle{rest}."
+    return f"{start} Least: {least or 'none'}."

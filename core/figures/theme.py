@@ -45,6 +45,8 @@ NARROWEST_MM, WIDEST_MM = 20.0, 400.0
 LOWEST_DPI, HIGHEST_DPI = 72, 1200
 SHAPES = {"wide": 0.62, "square": 0.94, "tall": 1.3}
 """Height over width; a square plot with its axes is a little wider than high."""
+SMALLEST_PLOT = 0.4
+"""Share of a printed figure's height that its plot has at least."""
 
 
 @dataclass(frozen=True)
@@ -321,7 +323,11 @@ def sheet(
     edge = label / 2 + 1
     top = strip + (axis if x_top else edge)
     room = right if right is not None else 3.5 * label / 2
-    return Sheet(page, total, tall, left, room, top, edge if x_top else axis)
+    bottom = edge if x_top else axis
+    if page:  # a very small figure keeps a plot: names are cut, and a key that needs lines adds them
+        left = min(left, 0.55 * total)
+        tall = max(tall, (top + bottom) / (1 - SMALLEST_PLOT))
+    return Sheet(page, total, tall, left, room, top, bottom)
 
 
 # ---------------------------------------------------------------------------------------------------- encodings
@@ -422,7 +428,7 @@ def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -
             padding=edges,
             autosize="none",
             background=LIGHT["paper"],
-            config=print_config(),
+            config=print_config() | title_limits(on),
             **more,
         )
     edges = {"left": 4, "top": 4, "right": 12, "bottom": 2}
@@ -435,6 +441,14 @@ def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -
         config=screen_config(),
         **more,
     )
+
+
+def title_limits(on: Sheet) -> Spec:
+    """Where axis titles are cut so that they end on the sheet; they are centered on the plot."""
+    return {
+        "axisX": {"titleLimit": on.plot_width + 2 * min(on.left, on.right)},
+        "axisY": {"titleLimit": on.plot_height + 2 * min(on.top, on.bottom)},
+    }
 
 
 def screen_config() -> Spec:

@@ -8,7 +8,7 @@ else, so correcting one reads no file again. Memory is a block of genes, whateve
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from threading import Lock
 
 import h5py
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from core.schema import Values
 from core.stats._kernels import add_pairs, count_by_code, nonzeros_in_order, segment_sums
@@ -29,7 +30,7 @@ from core.store.files import allocate_arrays, map_arrays, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
-RELEASE_EVERY = 16  # blocks after which written pages are let go
+BUFFER_BYTES = 48_000_000  # of results that a thread gathers before it writes: longer rows at a time
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 
@@ -131,23 +132,37 @@ def sweep(
     """
     plan = _Plan.of(values, groups, factors)
     tables = _Tables(folder, groups, values.n_genes, own_gene, plan.sets)
-    lock, done = Lock(), iter(range(1, values.n_blocks + 1))
+    runs = list(_runs_of_blocks(values.n_blocks, groups))
+    threads = max(1, min(threads, len(runs)))
+    lock, waiting, done = Lock(), iter(runs), 0
 
-    def visit(worker: int) -> None:
+    def visit(_: int) -> None:
+        nonlocal done
         scratch = _Visit(values, plan)
-        for b in range(worker, values.n_blocks, threads):
-            tables.write(b * GENES_A_BLOCK, scratch.block(b))
+        while True:
             with lock:
-                n = next(done)
-                report("Testing genes", min(n * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
-                if n % RELEASE_EVERY == 0:
-                    tables.release()
+                run = next(waiting, None)
+            if run is None:
+                return
+            tables.write(run.start * GENES_A_BLOCK, _BlockResult.joined([scratch.block(b) for b in run]))
+            with lock:
+                done += len(run)
+                report("Testing genes", min(done * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
+                tables.release()
 
-    threads = max(1, min(threads, values.n_blocks))
-    with ThreadPoolExecutor(threads) as pool:
+    # one BLAS thread a sweep thread: theirs would wait for one another
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(visit, range(threads)):
             pass
     return tables.finish()
+
+
+def _runs_of_blocks(n_blocks: int, groups: Groups) -> Iterator[range]:
+    """Neighbouring blocks whose results fit the buffer, at most 16."""
+    rows = (groups.n_targets + 2) * (groups.n_folds + 4) + groups.guide_target.size
+    size = int(np.clip(BUFFER_BYTES // (rows * len(FIELDS) * 8 * GENES_A_BLOCK), 1, 16))
+    for first in range(0, n_blocks, size):
+        yield range(first, min(first + size, n_blocks))
 
 
 @dataclass(frozen=True)
@@ -267,6 +282,14 @@ class _BlockResult:
     ends: np.ndarray  # (genes, 4)
     effects: dict[str, np.ndarray]  # each (genes, T + 1): targets, then all perturbed cells together
     calibration: np.ndarray  # (genes, sets)
+
+    @classmethod
+    def joined(cls, results: "Sequence[_BlockResult]") -> "_BlockResult":
+        """Results of neighbouring blocks as one."""
+        arrays = ("targets", "guides", "folds", "ends", "calibration")
+        together = {name: np.concatenate([getattr(r, name) for r in results]) for name in arrays}
+        effects = {c: np.concatenate([r.effects[c] for r in results]) for c in results[0].effects}
+        return cls(effects=effects, **together)
 
 
 class _Visit:

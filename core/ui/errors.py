@@ -15,7 +15,6 @@ import streamlit as st
 
 from core.errors import PerturbscopeError
 from core.settings import settings
-from core.views.text import escape_markdown
 
 LONGEST_MESSAGE = 600
 """Characters of a message: a name of 10 kB must not fill the page."""
@@ -45,6 +44,8 @@ def say(message: str) -> None:
 
 
 def _say_bug(error: Exception) -> None:
+    from core.views.text import escape_markdown
+
     error_id = secrets.token_hex(4)
     log = _log(error, error_id)
     where = (
@@ -73,6 +74,8 @@ def _log(error: Exception, error_id: str) -> Path | None:
 
 
 def _first_sentence_bold(message: str) -> str:
+    from core.views.text import escape_markdown  # brings pandas: the server listens before it is loaded
+
     if len(message) > LONGEST_MESSAGE:
         message = f"{message[:LONGEST_MESSAGE]}…"
     first, *rest = re.split(r"(?<=[.?])\s+(?=[A-Z`'\"])", " ".join(message.split()), maxsplit=1)

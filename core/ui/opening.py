@@ -21,7 +21,7 @@ from core.store import Study
 from core.ui import address, state
 from core.ui.building import ended_badly, job_progress
 from core.ui.errors import say, shown_errors
-from core.ui.roles_form import roles_form
+from core.ui.roles_form import NONE, roles_form
 from core.ui.state import Choice
 from core.views.study import StudyView
 from core.views.study import roles_table as study_roles_table
@@ -66,10 +66,10 @@ def allowed_path(text: str) -> Path:
     for candidate in candidates:
         try:
             real = candidate.resolve()
-        except (OSError, RuntimeError) as error:  # a circle of links
-            raise OutsideFoldersError(f"{plain(text, 120)} cannot be followed: {error}.") from error
-        if any(real.is_relative_to(folder) for folder in folders) and (given.is_absolute() or real.exists()):
-            return real
+            if any(real.is_relative_to(folder) for folder in folders) and (given.is_absolute() or real.exists()):
+                return real
+        except (OSError, RuntimeError):  # a circle of links, or a name that is too long: there is no such file
+            continue
     named = ", ".join(str(folder) for folder in settings().folders) or "no folder"
     raise OutsideFoldersError(
         f"{plain(text, 200)} is not a file in the data folders. Files are opened from: {named}. Move or upload the "
@@ -156,7 +156,9 @@ def build(study_id: str, name: str, path: Path, roles: Mapping[str, object]) -> 
     options: list[str] = []
     for role, value in roles.items():
         words = value if isinstance(value, tuple) else (value,)
-        options += [f"{ROLE_OPTIONS[role]}={word}" for word in words]  # with =, a label may begin with a dash
+        options += [
+            f"{ROLE_OPTIONS[role]}={NONE if word is None else word}" for word in words
+        ]  # with =, a label may begin with a dash
     return queue.submit("build", [str(path), *options], key=f"build:{study_id}", title=name)
 
 

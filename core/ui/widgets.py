@@ -328,7 +328,7 @@ def care_list(view: StudyView) -> None:
     if not view.care:
         return
     st.header("Targets that need care", anchor=False)
-    with st.container(gap="xxsmall"):
+    with st.container(gap="xxsmall", key="care"):
         for care in view.care:
             care_line(care)
     more = " ".join(text for text in (view.care_more, view.care_note) if text)

@@ -1,6 +1,8 @@
 """Small views with planted effects, in the shape that core.views gives them."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,6 +124,32 @@ def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> 
     )
 
 
+def units(spec: dict[str, Any], data: Any = None) -> Iterator[dict[str, Any]]:
+    """All single views of a specification, each with its data."""
+    own = spec.get("data", data)
+    if "layer" in spec:
+        for layer in spec["layer"]:
+            yield from units(layer, own)
+    else:
+        yield spec | {"data": own}
+
+
+def named(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """The view of that name."""
+    return next(u for u in units(spec) if u.get("name") == name)
+
+
+def rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
+    """A view's rows."""
+    values: list[dict[str, Any]] = unit["data"]["values"]
+    return values
+
+
+def marks(spec: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """All views with that mark."""
+    return [u for u in units(spec) if u["mark"]["type"] == kind]
+
+
 @pytest.fixture(scope="session")
 def view() -> SimpleNamespace:
     """A perturbation that changes several hundred of 3,000 genes."""
@@ -138,3 +166,9 @@ def study() -> SimpleNamespace:
 def makers() -> SimpleNamespace:
     """The makers of views, for tests that need others."""
     return SimpleNamespace(perturbation=make_perturbation, study=make_study)
+
+
+@pytest.fixture(scope="session")
+def read() -> SimpleNamespace:
+    """Reading a Vega-Lite specification."""
+    return SimpleNamespace(units=units, named=named, rows=rows, marks=marks)

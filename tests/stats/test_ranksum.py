@@ -14,9 +14,11 @@ LN10 = np.log(10)
 def ranked(values, divisor, group, n_targets, *, stratum=None, exact_floats=False):
     """U of every target (then all perturbed cells) against the controls, with tie terms; group n_targets is control.
 
-    Cells are put in segment order as the sweep does it, zeros left out.
+    Cells stand in segment order, without zeros, as the sweep has them.
     """
     values, divisor = np.asarray(values, np.float64), np.asarray(divisor, np.float64)
+    if not exact_floats:
+        divisor = divisor / 2.0 ** np.floor(np.log2(np.median(divisor)))  # as the sweep: ratios near the counts
     stratum = np.zeros(len(group), np.int64) if stratum is None else stratum
     codes, code = np.unique(np.stack([group, stratum]), axis=1, return_inverse=True)
     code = code.reshape(-1)
@@ -24,13 +26,13 @@ def ranked(values, divisor, group, n_targets, *, stratum=None, exact_floats=Fals
     n_strata = int(stratum.max()) + 1
     groups = RankGroups(rank_row, codes[1], np.bincount(code), n_targets + 2, n_strata)
     order = np.argsort(code, kind="stable")
-    seen = order[values[order] != 0]
+    where = np.flatnonzero(values[order] != 0)
     ratio = np.zeros(len(values))
-    ratio[: seen.size] = values[seen] / divisor[seen]
-    start = np.concatenate([[0], np.cumsum(np.bincount(code[seen], minlength=codes.shape[1]))])
+    ratio[: where.size] = values[order][where] / divisor[order][where]
+    nonzero = np.bincount(code[order][where], minlength=codes.shape[1])
     ranker = Ranker(len(values), exact_floats=exact_floats)
-    keys, m = ranker.sort(ratio, start, np.arange(codes.shape[1]))
-    u, tie = ranker.walk(keys, m, groups)
+    keys = ranker.sort(ratio, where.astype(np.int32), where.size, code[order])
+    u, tie = ranker.walk(keys, where.size, nonzero, groups)
     of_target = np.zeros((n_targets + 1, n_strata))
     perturbed = codes[0] < n_targets
     np.add.at(of_target, (codes[0][perturbed], codes[1][perturbed]), u[perturbed])

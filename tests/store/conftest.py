@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from core.settings import settings
 from core.store import Study, build_study
 from tests.small_screens import Screen, small_screen
 from tests.store.reference import Reference
@@ -23,15 +22,6 @@ class Built:
     screen: Screen
     expected: Reference
     path: Path
-
-
-@pytest.fixture(autouse=True)
-def no_study_outside_of_tests(tmp_path, monkeypatch):
-    """Whatever forgets to name a data root writes into the test's own."""
-    monkeypatch.setenv("PERTURBSCOPE_DATA_ROOT", str(tmp_path / "default-root"))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ fix: $(DEV_STAMP)
 	$(BIN)/cog -r $(wildcard README.md ARCHITECTURE.md)
 
 bench: $(DEV_STAMP) $(WARM_STAMP)
-	$(BIN)/python -m bench
+	$(BIN)/python bench
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.settings import settings
 
-PACKAGES = ("streamlit", "anndata", "scanpy", "torch", "numpy", "pandas", "numba", "altair", "plotly", "pyarrow", "zarr")
+PACKAGES = "streamlit anndata scanpy torch numpy pandas numba altair plotly pyarrow zarr".split()
 
 
 def report() -> str:

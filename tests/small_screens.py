@@ -59,7 +59,9 @@ class Screen:
         return path
 
 
-def small_screen(n_cells: int = 900, n_genes: int = 45, seed: int = 0, *, n_strata: int = 1, depth: float = 2.0) -> Screen:
+def small_screen(
+    n_cells: int = 900, n_genes: int = 45, seed: int = 0, *, n_strata: int = 1, depth: float = 2.0
+) -> Screen:
     """A screen of five targets against controls in three batches.
 
     Parameters

@@ -126,7 +126,9 @@ def _kind(path: Path) -> str:
 def _from_npz(path: Path) -> TargetFeatures:
     loaded = np.load(path, allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):
-        raise UnreadableFileError(f"{path.name} is one bare array; target features are two, names and matrix, in an .npz.")
+        raise UnreadableFileError(
+            f"{path.name} is one bare array; target features are two, names and matrix, in an .npz."
+        )
     with loaded as arrays:
         missing = {"names", "matrix"} - set(arrays.files)
         if missing:
@@ -151,7 +153,10 @@ def _from_table(table: pd.DataFrame, path: Path) -> TargetFeatures:
             f"In {path.name} column {wordy[0][:60]!r} is not all numbers; beside the symbols in the first column all "
             "others are features."
         )
-    return TargetFeatures(tuple(map(str, table.index)), _float32(table.to_numpy(np.float64, na_value=np.nan) if len(table) else np.empty(table.shape)))
+    return TargetFeatures(
+        tuple(map(str, table.index)),
+        _float32(table.to_numpy(np.float64, na_value=np.nan) if len(table) else np.empty(table.shape)),
+    )
 
 
 def _float32(matrix: NDArray[np.generic]) -> NDArray[np.float32]:

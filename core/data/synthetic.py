@@ -73,6 +73,9 @@ class Design:
     mean_count, depth_sd, base_sd, dispersion
         Mean count of a gene in a cell; spread of a cell's log total; spread of log rates between genes; variance of
         the gamma that multiplies each rate.
+    base_limit
+        Standard deviations above the middle that a pathway's genes may lie, so that none holds so many counts that
+        its rise lowers the shares of all others.
     screened_mean
         Range of the mean counts of screened regulators, so that a knock-down can be seen.
     n_modules, module_share, regulator_share
@@ -107,6 +110,7 @@ class Design:
     mean_count: float = 3.0
     depth_sd: float = 0.35
     base_sd: float = 1.3
+    base_limit: float = 1.5
     dispersion: float = 0.15
     screened_mean: tuple[float, float] = (1.5, 12.0)
     n_modules: int = 5
@@ -124,8 +128,8 @@ class Design:
     strength_mean: float = 0.7
     strength_cv: float = 0.5
     inert_share: float = 0.15
-    fold_scale: float = 3.3
-    largest_fold: float = 3.0
+    fold_scale: float = 4.0
+    largest_fold: float = 1.75
     high_state_share: tuple[float, float] = (0.35, 0.65)
     state_weight: float = 1.5
     cycle_weight: float = 0.75
@@ -639,7 +643,8 @@ class _Simulation:
         base = design.base_sd * rng.standard_normal(self.n_genes)
         for m in range(design.n_modules):
             genes = np.flatnonzero((network.module == m) & (network.loading != 0))
-            base[genes] = design.base_sd * special.ndtri(_stratified(rng, len(genes)))
+            deviates = special.ndtri(_stratified(rng, len(genes)))
+            base[genes] = design.base_sd * np.minimum(deviates, design.base_limit)
         wanted = rng.uniform(*np.log(design.screened_mean), self.n_targets)
         base[network.target_genes] = wanted - np.log(design.mean_count) + np.log(np.exp(base).mean())
         return (base + design.batch_sd * rng.standard_normal((design.n_batches, self.n_genes))).astype(np.float32)
@@ -718,9 +723,7 @@ class _Simulation:
         log_fold = np.log(self._sum_perturbed / self._sum_at_rest)
         symbols = self.network.symbols.tolist()
         return {
-            target: {
-                symbols[g]: round(float(row[g] / np.log(2)), 4) for g in np.flatnonzero(np.abs(row) > _SMALL_FOLD)
-            }
+            target: {symbols[g]: round(float(row[g] / np.log(2)), 4) for g in np.flatnonzero(np.abs(row) > _SMALL_FOLD)}
             for target, row in zip(self.network.targets, log_fold, strict=True)
         }
 
@@ -773,9 +776,7 @@ def _regulator_records(network: Network) -> dict[str, dict[str, Any]]:
     return records
 
 
-def _edge_records(
-    weights: Floats, sources: NDArray[np.str_], ends: NDArray[np.str_]
-) -> dict[str, dict[str, float]]:
+def _edge_records(weights: Floats, sources: NDArray[np.str_], ends: NDArray[np.str_]) -> dict[str, dict[str, float]]:
     return {
         str(source): {str(ends[i]): round(float(row[i]), 3) for i in np.flatnonzero(row)}
         for source, row in zip(sources, weights, strict=True)

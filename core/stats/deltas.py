@@ -79,9 +79,11 @@ class Within:
             within batches, so that batches of a single cell count too.
         """
         delta, error = np.empty((2, sums.shape[0], self.first.size - 1))
+        weights, free, free_control, spread, spread_control = self._by_target
         within_differences(
-            sums, self.share, self.pair, self.control_pair, self.weight, *self._by_target, self.first, delta, error
-        )
+            sums, self.share, self.pair, self.control_pair, self.weight,
+            weights, free, free_control, spread, spread_control, self.first, delta, error,
+        )  # fmt: skip
         return delta, error
 
     @cached_property
@@ -109,7 +111,7 @@ class Within:
 
 @dataclass(frozen=True)
 class PercentLeft:
-    """What is left of a transcript, as a share of the control mean, with a 95 % interval, and whether it is measurable."""
+    """What is left of a transcript: share of the control mean, 95 % interval, and whether it is measurable."""
 
     left: np.ndarray
     low: np.ndarray

@@ -9,7 +9,7 @@ N_BINS = 20
 def dispersion_table(
     total: np.ndarray, squares: np.ndarray, n_cells: int, n_top_genes: int | None = 2000
 ) -> pd.DataFrame:
-    """scanpy's ``pp.highly_variable_genes`` columns.
+    """Columns of scanpy's ``pp.highly_variable_genes``.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from core.data.cells import Cells
 from core.schema import CONTROL, LEFT_OUT
 
 MAX_FOLDS = 8
+FOLD_CELLS = 25  # that a typical target should have in a fold
 MAX_CONTROL_GUIDES = 64
 MIN_CONTROL_GUIDE_CELLS = 20
 CONTROL_LEAVES = 128
@@ -141,8 +142,14 @@ def visiting_groups(cells: Cells, counted: np.ndarray, seed: int = 0) -> Groups:
         code_leaf=codes[3][kept],
         code_guide=codes[2][kept],
         code_cells=np.bincount(code[code >= 0], size[code >= 0], minlength=int(kept.sum())),
-        fold_of_batch=np.arange(n_batches) % min(MAX_FOLDS, n_batches),
+        fold_of_batch=np.arange(n_batches) % _n_folds(n_batches, np.bincount(t, size, minlength=n_targets)[:n_targets]),
     )
+
+
+def _n_folds(n_batches: int, target_cells: np.ndarray) -> int:
+    """As many folds as leave the median target enough cells in each, from 2 to 8, at most one a batch."""
+    typical = int(np.median(target_cells)) if target_cells.size else 0
+    return max(1, min(n_batches, MAX_FOLDS, max(2, typical // FOLD_CELLS)))
 
 
 def _number(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,6 +167,6 @@ def _large_control_guides(guide: np.ndarray) -> np.ndarray:
 
 
 def _random_leaves(n: int, seed: int) -> np.ndarray:
-    """Deal n control cells at random into leaves of equal size, from which control sets of any size are put together."""
+    """Deal n control cells at random into equal leaves, from which control sets of any size are put together."""
     n_leaves = max(1, min(CONTROL_LEAVES, n // MIN_LEAF_CELLS))
     return np.random.default_rng(seed).permutation(np.arange(n) % n_leaves)

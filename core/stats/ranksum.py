@@ -91,7 +91,7 @@ class Ranker:
         return u, tie
 
 
-def log10_p(u: np.ndarray, n: np.ndarray, n_control: np.ndarray, tie: np.ndarray) -> np.ndarray:
+def log10_p(u: np.ndarray, n: np.ndarray, n_control: np.ndarray | float, tie: np.ndarray) -> np.ndarray:
     """log10 of the two-sided p value, normal approximation with ties and continuity correction.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Folders that appear complete or not at all, and arrays in HDF5 files that are written and read through memory maps."""
+"""Folders that appear complete or not at all, and arrays in HDF5 files, written and read through memory maps."""
 
 import errno
 import json

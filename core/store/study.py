@@ -8,6 +8,7 @@ stand beside one another: choosing other roles, and choosing the old ones again,
 
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -447,8 +448,17 @@ class Study:
         codes["target"] = np.select(
             [codes["target"] == self._target(target), codes["target"] == CONTROL], [0, CONTROL], LEFT_OUT
         )
-        parts = {name: tuple(self._record["parts"][name]) for name in ("guides", "batches", "strata")}
-        cells = Cells(n_cells=self.n_cells, targets=(target,), left_out={}, guide_level_labels=False, **parts, **codes)
+        parts = self._record["parts"]
+        cells = Cells(
+            n_cells=self.n_cells,
+            targets=(target,),
+            left_out={},
+            guide_level_labels=False,
+            guides=tuple(parts["guides"]),
+            batches=tuple(parts["batches"]),
+            strata=tuple(parts["strata"]),
+            **codes,
+        )
         groups = visiting_groups(cells, totals > 0)
         factors = SizeFactors(np.maximum(totals, 0), float(np.median(totals[totals > 0])))
         threads = worker_threads(settings().threads)
@@ -559,6 +569,18 @@ def _build_parts(
         record=record,
     )
     build_tables(inputs, folder / "tables" / key, threads, report)
+    _remove_outdated(folder / "tables")
+
+
+def _remove_outdated(tables: Path) -> None:
+    """Remove tables that this version cannot read, and what killed builds left: they are made again on demand."""
+    for folder in tables.iterdir():
+        try:
+            outdated = json.loads((folder / "tables.json").read_text())["version"] != TABLES_VERSION
+        except (OSError, ValueError, KeyError):
+            outdated = True
+        if outdated:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _values_of(source: Source, roles: Roles, folder: Path, threads: int, report: Report) -> GeneMajor:
@@ -615,7 +637,8 @@ def size_factors(values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: in
 
 def _totals_from_obs(obs: pd.DataFrame, column: str, counted: np.ndarray) -> np.ndarray:
     if column not in obs:
-        raise RolesError(f"There is no obs column {column!r} for size factors; obs has {', '.join(map(str, obs))[:300]}.")
+        known = ", ".join(map(str, obs))[:300]
+        raise RolesError(f"There is no obs column {column!r} for size factors; obs has {known}.")
     totals = pd.to_numeric(obs[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = counted & ~(np.isfinite(totals) & (totals > 0))
     if bad.any():

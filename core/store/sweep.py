@@ -30,6 +30,7 @@ from core.store.files import allocate_arrays, map_arrays, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
+RELEASE_BYTES = 250_000_000  # written pages that are kept before they are let go
 BUFFER_BYTES = 48_000_000  # of results that a thread gathers before it writes: longer rows at a time
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
@@ -148,7 +149,7 @@ def sweep(
             with lock:
                 done += len(run)
                 report("Testing genes", min(done * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
-                tables.release()
+                tables.release(len(run) * GENES_A_BLOCK)
 
     # one BLAS thread a sweep thread: theirs would wait for one another
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
@@ -430,8 +431,9 @@ class _Tables:
         self._groups, self._own_gene, self._sets = groups, own_gene, sets
         t = groups.n_targets
         exact = {"n_nonzero": "u4", "sum_counts": "f8", "maximum": "f4"}
-        layout = {}
-        for name, rows in (("target", t + 1), ("guide", groups.guide_target.size - 1), ("fold", (t + 1) * groups.n_folds)):
+        layout: dict[str, tuple[tuple[int, int], str]] = {}
+        n_rows = {"target": t + 1, "guide": groups.guide_target.size - 1, "fold": (t + 1) * groups.n_folds}
+        for name, rows in n_rows.items():
             sums = "f8" if name == "target" else "f4"
             layout |= {f"{name}/{field}": ((rows, n_genes), exact.get(field, sums)) for field in STORED}
         with h5py.File(folder / "moments.h5", "w") as file:
@@ -445,6 +447,7 @@ class _Tables:
                 allocate_arrays(file, {f"layers/{c}": ((rows, n_genes), kind) for c, kind in columns.items()})
         self._effects = map_arrays(folder / "effects.h5ad", "layers", writable=True)
         self._pooled = map_arrays(folder / "pooled.h5ad", "layers", writable=True)
+        self._kept = 0
         self._calibration = np.empty((len(sets.kind), n_genes), np.float32)
         self._ends, self._all = np.empty((n_genes, 4)), np.empty((n_genes, len(FIELDS)))
         self._own_target, self._own_control = np.full((2, t, len(FIELDS)), np.nan)
@@ -474,10 +477,14 @@ class _Tables:
         for field in STORED:
             self._moments[name][field][:, genes] = sums[..., FIELDS.index(field)].T
 
-    def release(self) -> None:
-        """Let go of the pages written so far."""
-        for maps in (*self._moments.values(), self._effects, self._pooled):
-            release(maps)
+    def release(self, genes: int) -> None:
+        """Count the genes written, and let go of their pages when they have become many."""
+        every = (*self._moments.values(), self._effects, self._pooled)
+        self._kept += genes * sum(array[:, :1].nbytes for maps in every for array in maps.values())
+        if self._kept > RELEASE_BYTES:
+            self._kept = 0
+            for maps in every:
+                release(maps)
 
     def finish(self) -> Swept:
         """Flush, and hand over what stays in memory."""
@@ -519,7 +526,7 @@ def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
 def chunks_of_cells(
     values: GeneMajor, genes: np.ndarray, factors: SizeFactors, threads: int
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Log-normalized expression (float32) of some genes, chunk of cells by chunk of cells: ``(cells, genes x cells)``."""
+    """Log-normalized expression (float32) of some genes by chunks of cells: ``(cells, genes x cells)``."""
     totals = factors.totals
     scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
     with ThreadPoolExecutor(threads) as pool:

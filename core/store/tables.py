@@ -40,7 +40,7 @@ from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_
 from core.store.sweep import SizeFactors, Swept, chunks_of_cells, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 3
+TABLES_VERSION = 4
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 PCA_CELLS = 10_000

@@ -25,14 +25,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numcodecs import blosc
 
-from core.data.chunks import CellChunk, cell_chunks, gene_chunks
+from core.data.chunks import CellChunk, GeneChunk, cell_chunks, gene_chunks
 from core.data.reading import Source
 from core.errors import DamagedStoreError, InvalidValuesError
 from core.schema import Values
@@ -269,11 +269,11 @@ def _turn_rows(
             )  # fmt: skip
 
         flags = list(pool.map(scatter, range(threads)))
-        _check(flags, writer, matrix, lambda piece=piece, data=data: _where_in_rows(piece, data))
+        _check(flags, writer, matrix, partial(_where_in_rows, piece, data))
         report("Reading", piece.stop, n_cells, "cells")
         if piece.stop % writer.cells_a_chunk == 0 or piece.stop == n_cells:
             width = place + piece.stop - piece.start
-            writer.write_chunk(tile[:, :width], over_8_bits.any(axis=0), pool)
+            writer.write_chunk(tile[:, :width], np.asarray(over_8_bits.any(axis=0)), pool)
             tile[:] = 0
             over_8_bits[:] = 0
     return totals, seen
@@ -287,7 +287,7 @@ def _turn_columns(
     for piece in gene_chunks(source, source.matrices[matrix], genes=GENES_A_BLOCK, threads=threads):
         data = _plain(piece.data)
         flags = scatter_columns(piece.indptr, piece.indices, data, block, totals, seen)
-        _check([flags], writer, matrix, lambda piece=piece, data=data: _where_in_columns(piece, data))
+        _check([flags], writer, matrix, partial(_where_in_columns, piece, data))
         writer.write_block(piece.start // GENES_A_BLOCK, block[: piece.stop - piece.start], pool)
         block[:] = 0
         report("Reading", piece.stop, writer.n_genes, "genes")
@@ -340,9 +340,9 @@ def _where_in_rows(piece: CellChunk, data: np.ndarray) -> str:
     return f"{data[k]} in cell {piece.start + row + 1:,}, gene {int(piece.indices[k]) + 1:,}"
 
 
-def _where_in_columns(piece: object, data: np.ndarray) -> str:
+def _where_in_columns(piece: GeneChunk, data: np.ndarray) -> str:
     k = int(np.flatnonzero(~(np.isfinite(data) & (data >= 0)))[0])
-    return f"{data[k]} in cell {int(piece.indices[k]) + 1:,}"  # type: ignore[attr-defined]
+    return f"{data[k]} in cell {int(piece.indices[k]) + 1:,}"
 
 
 class _TileWriter:
@@ -353,7 +353,7 @@ class _TileWriter:
         fitting = TILE_BYTES // max(1, n_genes * dtype.itemsize) // 1024 * 1024
         self.cells_a_chunk = int(min(CELLS_A_CHUNK, max(1024, fitting)))
         chunks, blocks = -(-n_cells // self.cells_a_chunk), -(-n_genes // GENES_A_BLOCK)
-        self._index = {
+        self._index: dict[str, np.ndarray] = {
             "offset": np.zeros((chunks, blocks), np.int64),
             "length": np.zeros((chunks, blocks), np.int64),
             "crc32": np.zeros((chunks, blocks), np.uint32),

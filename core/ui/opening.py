@@ -13,7 +13,14 @@ import pandas as pd
 import streamlit as st
 
 from core import store
-from core.errors import OutsideFoldersError, RolesError, StorageError, UnreadableFileError, UploadError
+from core.errors import (
+    DamagedStoreError,
+    OutsideFoldersError,
+    RolesError,
+    StorageError,
+    UnreadableFileError,
+    UploadError,
+)
 from core.jobs import queue
 from core.jobs.queue import Job
 from core.settings import settings
@@ -229,7 +236,14 @@ def built_study() -> Study:
             "are shown; roles can be corrected when it is back or opened at its new place.",
             icon=":material/link_off:",
         )
-    return state.open_study(choice)
+    try:
+        return state.open_study(choice)
+    except DamagedStoreError as error:
+        say(str(error))
+        if not choice.is_building and st.button("Build again", type="primary", icon=":material/refresh:"):
+            build(choice.id, choice.name, record.path, {})
+            st.rerun()
+        st.stop()
 
 
 def stale_note(choice: Choice) -> None:

@@ -112,6 +112,6 @@ def _check_scale(study: Study, scale: str) -> None:
         raise OptionError(f"Unknown scale {scale!r}: expected counts or log-normalized.")
     if scale == "counts" and not study.has_counts:
         raise OptionError(
-            f"{study.name} holds log-normalized values, so means of counts are not known. Use --scale log-normalized, or "
-            "open the file that holds the counts."
+            f"{study.name} holds log-normalized values, so means of counts are not known. Use --scale log-normalized, "
+            "or open the file that holds the counts."
         )

@@ -31,13 +31,14 @@ DESIGNED = {"halves": 0.83, "mean profile": 0.22, "ridge": 0.44, "kernel ridge":
 """What the design was found to give over six seeds (DEMO.md)."""
 
 BY_SEED = {
-    "halves": (0.83, 0.79, 0.80, 0.81, 0.81, 0.82),
-    "mean profile": (0.26, 0.21, 0.21, 0.24, 0.18, 0.25),
-    "ridge": (0.44, 0.45, 0.43, 0.40, 0.41, 0.48),
-    "kernel ridge": (0.55, 0.56, 0.53, 0.47, 0.52, 0.56),
-    "neighbours": (0.57, 0.62, 0.59, 0.47, 0.58, 0.59),
+    "halves": (0.81, 0.79, 0.80, 0.80, 0.81, 0.81),
+    "mean profile": (0.24, 0.19, 0.22, 0.22, 0.16, 0.26),
+    "ridge": (0.43, 0.44, 0.44, 0.38, 0.42, 0.49),
+    "kernel ridge": (0.53, 0.55, 0.54, 0.44, 0.52, 0.57),
+    "neighbours": (0.56, 0.62, 0.60, 0.44, 0.58, 0.58),
 }
-"""What each seed gives now, so that a change of the simulator is seen."""
+"""What each seed gives now, so that a change of the simulator is seen. Seed 3 is hard: its held-out repressor is taken
+for the activators of its pathway."""
 
 
 @lru_cache(maxsize=1)
@@ -262,7 +263,9 @@ def test_the_own_transcript_falls_to_the_guides_share():
     for name, record in guides.items():
         if record["target"] != CONTROL_LABEL:
             own = share[:, adata.var_names.get_loc(record["target"])].toarray().ravel()
-            left["strong" if record["knock_down"] > 0.7 else "weak"].append(own[guide == name].mean() / own[control].mean())
+            left["strong" if record["knock_down"] > 0.7 else "weak"].append(
+                own[guide == name].mean() / own[control].mean()
+            )
 
     assert np.mean(left["strong"]) == pytest.approx(0.15, abs=0.02)
     assert np.mean(left["weak"]) == pytest.approx(0.45, abs=0.03)
@@ -279,7 +282,9 @@ def test_the_weaker_guide_has_the_smaller_effect(seen):
         moved = fold.index[fold.abs() > 0.3]
         where = adata.var_names.get_indexer(moved)
         sizes = [
-            ((x[guide == f"{target}_{i}"][:, where].mean(axis=0) - seen["control"][moved]) * np.sign(fold[moved])).mean()
+            (
+                (x[guide == f"{target}_{i}"][:, where].mean(axis=0) - seen["control"][moved]) * np.sign(fold[moved])
+            ).mean()
             for i in (1, 2)
         ]
         larger.append(sizes[0] > sizes[1])
@@ -462,7 +467,9 @@ def test_memory_does_not_grow_with_the_counts(tmp_path):
 def test_progress_is_told_in_cells(tmp_path):
     told = []
 
-    write_demo(tmp_path / "demo.h5ad", n_cells=2_500, n_genes=1_000, n_targets=5, report=lambda *said: told.append(said))
+    write_demo(
+        tmp_path / "demo.h5ad", n_cells=2_500, n_genes=1_000, n_targets=5, report=lambda *said: told.append(said)
+    )
 
     assert told == [("Simulating", 2_000, 2_500, "cells"), ("Simulating", 2_500, 2_500, "cells")]
 

@@ -10,7 +10,9 @@ from core.stats.deltas import Within, log2_fold_change, percent_left, standard_e
 
 def test_log2_fold_change_has_a_pseudocount_of_a_hundredth():
     assert log2_fold_change(np.array(0.0), np.array(0.0)) == 0
-    np.testing.assert_allclose(log2_fold_change(np.array([3.0, 0.0]), np.array([1.0, 2.0])), np.log2([3.01 / 1.01, 0.01 / 2.01]))
+    np.testing.assert_allclose(
+        log2_fold_change(np.array([3.0, 0.0]), np.array([1.0, 2.0])), np.log2([3.01 / 1.01, 0.01 / 2.01])
+    )
 
 
 def test_standard_error_is_welchs():
@@ -41,7 +43,9 @@ def test_the_delta_within_batches_is_a_regression_coefficient(seed, n_batches):
         shared = np.intersect1d(batch[target == t], batch[target == n_targets])
         used = np.isin(batch, shared) & ((target == t) | (target == n_targets))
         design = np.column_stack([target[used] == t, *(batch[used] == b for b in shared)]).astype(float)
-        np.testing.assert_allclose(delta[0, t], np.linalg.lstsq(design, y[used], rcond=None)[0][0], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            delta[0, t], np.linalg.lstsq(design, y[used], rcond=None)[0][0], rtol=1e-9, atol=1e-9
+        )
     assert (error[0] > 0).all()
 
 
@@ -81,7 +85,9 @@ def test_percent_left_and_its_interval_are_the_delta_methods():
 
 @pytest.mark.parametrize(("control_mean", "measurable"), [(0.0499, False), (0.05, True), (0.0, False)])
 def test_under_five_hundredths_of_a_count_nothing_is_measurable(control_mean, measurable):
-    got = percent_left(np.array([0.01]), np.array([0.01]), np.array([50.0]), np.array([control_mean]), np.array([0.1]), 100)
+    got = percent_left(
+        np.array([0.01]), np.array([0.01]), np.array([50.0]), np.array([control_mean]), np.array([0.1]), 100
+    )
     assert got.measurable[0] == measurable
     assert np.isnan(got.left[0]) == (control_mean == 0)
 

@@ -15,7 +15,9 @@ def brute_force(x, y):
     return 2 * cdist(x, y).mean() - cdist(x, x).mean() - cdist(y, y).mean()
 
 
-@given(seed=st.integers(0, 2**16), n=st.integers(1, 60), m=st.integers(1, 60), offset=st.sampled_from([0.0, 50.0, 3000.0]))
+@given(
+    seed=st.integers(0, 2**16), n=st.integers(1, 60), m=st.integers(1, 60), offset=st.sampled_from([0.0, 50.0, 3000.0])
+)
 @settings(max_examples=40, deadline=None)
 def test_energy_distance_equals_brute_force(seed, n, m, offset):
     rng = np.random.default_rng(seed)

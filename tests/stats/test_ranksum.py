@@ -68,7 +68,12 @@ def screen_groups(rng, n_cells, n_targets):
     return group
 
 
-@given(seed=st.integers(0, 2**32), n_cells=st.integers(2, 300), n_targets=st.integers(1, 6), rate=st.sampled_from([0.02, 0.5, 8]))
+@given(
+    seed=st.integers(0, 2**32),
+    n_cells=st.integers(2, 300),
+    n_targets=st.integers(1, 6),
+    rate=st.sampled_from([0.02, 0.5, 8]),
+)
 @settings(max_examples=80, deadline=None)
 def test_u_and_p_equal_scipy_on_counts_over_totals(seed, n_cells, n_targets, rate):
     rng = np.random.default_rng(seed)
@@ -124,7 +129,9 @@ def test_a_gene_that_is_the_same_everywhere_says_nothing(value):
 
 @pytest.mark.parametrize(("mine", "control"), [([5], [1, 2, 3]), ([0], [0]), ([1], [0]), ([2, 2], [2])])
 def test_one_cell_is_enough_for_a_test(mine, control):
-    check_against_scipy(np.array(mine + control), np.ones(len(mine + control)), np.array([0] * len(mine) + [1] * len(control)), 1)
+    check_against_scipy(
+        np.array(mine + control), np.ones(len(mine + control)), np.array([0] * len(mine) + [1] * len(control)), 1
+    )
 
 
 def test_log10_p_goes_on_where_p_underflows():

@@ -10,7 +10,17 @@ from tests.store.reference import EVERYONE
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-12}  # DESIGN.md: 1e-6 relative; sums over cells in another order differ by 1e-13
 LN10 = np.log(10)
-LAYERS = ["delta", "delta_within_batch", "log2_fold_change", "auc", "p_value", "log10_p", "fdr", "pct_control", "pct_target"]
+LAYERS = [
+    "delta",
+    "delta_within_batch",
+    "log2_fold_change",
+    "auc",
+    "p_value",
+    "log10_p",
+    "fdr",
+    "pct_control",
+    "pct_target",
+]
 
 
 def everyone(built):

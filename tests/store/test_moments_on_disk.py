@@ -1,11 +1,13 @@
 """moments.h5 and the gene table against plain numpy on the file: integers exact, the rest within 1e-6."""
 
+import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from core.errors import InvalidValuesError
 from core.store import build_study
 from tests.small_screens import small_screen
 from tests.store.reference import Reference
@@ -69,9 +71,11 @@ def test_batches_beyond_eight_share_folds(build):
     check_all(study, Reference(screen.counts, screen.obs), whole=True)
 
 
-@pytest.mark.parametrize("top", [200, 255, 256, 65_535, 65_536, 3_000_000])
-@pytest.mark.parametrize("layout", ["csr", "csc", "dense"])
-def test_large_counts_are_kept_to_the_last_unit(top, layout, tmp_path):
+@pytest.mark.parametrize(
+    ("layout", "top"),
+    [("csr", 255), ("csr", 256), ("csr", 65_535), ("csr", 65_536), ("csc", 256), ("csc", 65_536), ("dense", 3_000_000)],
+)
+def test_large_counts_are_kept_to_the_last_unit(layout, top, tmp_path):
     screen = small_screen(150, 40, seed=4)
     screen.counts[7, 33], screen.counts[149, 0] = top, top - 1
     study = build_study(screen.write(tmp_path / "a.h5ad", layout, "float64"), data_root=tmp_path)
@@ -80,9 +84,12 @@ def test_large_counts_are_kept_to_the_last_unit(top, layout, tmp_path):
     check_all(study, Reference(screen.counts, screen.obs), whole=True)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "int64", "float32", "float64"])
-@pytest.mark.parametrize("layout", ["csr", "csc", "dense"])
-def test_the_type_and_layout_of_the_file_change_no_number(dtype, layout, tmp_path):
+@pytest.mark.parametrize(
+    ("layout", "dtype"),
+    [("csr", "uint8"), ("csr", "int64"), ("csr", "float64"), ("csc", "uint16"), ("csc", "int32"), ("dense", "int16"),
+     ("dense", "float64")],
+)  # fmt: skip
+def test_the_type_and_layout_of_the_file_change_no_number(layout, dtype, tmp_path):
     screen = small_screen(130, 33, seed=6)
     screen.counts[:] = np.minimum(screen.counts, 250)
     study = build_study(screen.write(tmp_path / "a.h5ad", layout, dtype), data_root=tmp_path)
@@ -96,15 +103,14 @@ def test_a_count_too_large_to_be_kept_is_refused_rather_than_wrapped(tmp_path):
     path = screen.write(tmp_path / "a.h5ad", "csr", "float64")
     try:
         study = build_study(path, data_root=tmp_path)
-    except Exception as error:  # noqa: BLE001 - any sentence of ours will do
-        assert type(error).__module__ == "core.errors"
+    except InvalidValuesError as error:
+        assert "5,000,000,000" in str(error) or "5000000000" in str(error) or "5e+09" in str(error)
     else:
         assert study.values("GENE33")[7] == 5_000_000_000
 
 
-@pytest.mark.parametrize("n_genes", [1, 31, 32, 33, 64])
-@pytest.mark.parametrize("n_cells", [61, 1023, 1025])
-def test_sizes_at_the_edges_of_blocks_lose_nothing(n_genes, n_cells, tmp_path):
+@pytest.mark.parametrize(("n_cells", "n_genes"), [(61, 1), (61, 33), (1023, 32), (1024, 64), (1025, 31)])
+def test_sizes_at_the_edges_of_blocks_lose_nothing(n_cells, n_genes, tmp_path):
     screen = small_screen(n_cells, n_genes, seed=8)
     for layout in ("csr", "csc"):
         study = build_study(screen.write(tmp_path / f"{layout}.h5ad", layout), data_root=tmp_path)
@@ -117,7 +123,7 @@ def test_sizes_at_the_edges_of_blocks_lose_nothing(n_genes, n_cells, tmp_path):
 def test_chunks_of_cells_join_without_a_seam(tmp_path):
     """8,192 cells a tile: 8,191, 8,192 and 8,193 cells, and the columns around the seam."""
     rng = np.random.default_rng(0)
-    for n in (8191, 8192, 8193, 16400):
+    for n in (8192, 8193, 16400):
         x = sp.random(n, 35, 0.2, "csr", np.float32, rng, data_rvs=lambda k: rng.integers(1, 400, k))
         folder = tmp_path / str(n)
         folder.mkdir()
@@ -130,8 +136,6 @@ def test_chunks_of_cells_join_without_a_seam(tmp_path):
 
 
 def write(path, x, obs):
-    import anndata as ad
-
     ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"GENE{g}" for g in range(x.shape[1])])).write_h5ad(path)
 
 

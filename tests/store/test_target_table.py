@@ -16,7 +16,9 @@ def test_cells_are_counted_without_the_unlabelled_and_the_empty(built):
     unlabelled = int((expected.label == None).sum())  # noqa: E711 - elementwise
     empty = int((~expected.counted & (expected.label != None)).sum())  # noqa: E711 - elementwise
     assert unlabelled > 0 and empty > 0
-    assert sorted(study.left_out.values()) == sorted([unlabelled, empty]) and study.left_out["no counts at all"] == empty
+    assert (
+        sorted(study.left_out.values()) == sorted([unlabelled, empty]) and study.left_out["no counts at all"] == empty
+    )
     assert study.n_control == expected.cells("non-targeting").sum()
     assert study.n_perturbed == expected.cells(EVERYONE).sum() == study.targets["n_cells"].sum()
     assert study.n_cells == len(built.screen.obs) == study.n_control + study.n_perturbed + sum(study.left_out.values())

@@ -22,7 +22,7 @@ def make_demo(data_root: Path) -> None:
     from core.jobs.progress import reporter
     from core.store import build_study
 
-    path = data_root / "demo" / "demo.h5ad"
+    path = data_root / "demo" / "simulated_screen.h5ad"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_demo(path, report=reporter())

@@ -645,7 +645,8 @@ class _Simulation:
             genes = np.flatnonzero((network.module == m) & (network.loading != 0))
             deviates = special.ndtri(_stratified(rng, len(genes)))
             base[genes] = design.base_sd * np.minimum(deviates, design.base_limit)
-        wanted = rng.uniform(*np.log(design.screened_mean), self.n_targets)
+        low, high = np.log(design.screened_mean)
+        wanted = rng.uniform(low, high, self.n_targets)
         base[network.target_genes] = wanted - np.log(design.mean_count) + np.log(np.exp(base).mean())
         return (base + design.batch_sd * rng.standard_normal((design.n_batches, self.n_genes))).astype(np.float32)
 
@@ -753,7 +754,8 @@ def _ready_split(targets: list[str]) -> dict[str, Any]:
     held_out = set(_dealing_order(len(targets))[::N_FOLDS].tolist())
     return {
         "seed": 0,
-        "rule": f"held out of the sorted targets: numpy.random.default_rng(0).permutation({len(targets)})[0::{N_FOLDS}]",
+        "rule": "held out of the sorted targets: "
+        f"numpy.random.default_rng(0).permutation({len(targets)})[0::{N_FOLDS}]",
         "train": [target for i, target in enumerate(targets) if i not in held_out],
         "held_out": [target for i, target in enumerate(targets) if i in held_out],
     }
@@ -837,8 +839,8 @@ def _check_room(path: Path, simulation: _Simulation) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise StorageError(
-            f"The simulated screen takes about {1 + round(needed / 1e6):,} MB, but {path.parent} has {free / 1e6:,.0f} MB "
-            "left. Make room, choose another folder, or ask for fewer cells."
+            f"The simulated screen takes about {1 + round(needed / 1e6):,} MB, but {path.parent} has "
+            f"{free / 1e6:,.0f} MB left. Make room, choose another folder, or ask for fewer cells."
         )
 
 

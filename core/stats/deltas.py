@@ -101,7 +101,9 @@ class Within:
         weights[weights == 0] = np.nan
         mean = sums[:, self.pair, 0] * self.share[self.pair]
         control_mean = sums[:, self.control_pair, 0] * self.share[self.control_pair]
-        return log2_fold_change(self._add(mean * self.weight) / weights, self._add(control_mean * self.weight) / weights)
+        return log2_fold_change(
+            self._add(mean * self.weight) / weights, self._add(control_mean * self.weight) / weights
+        )
 
     def _add(self, values: np.ndarray) -> np.ndarray:
         """Sum over each target's pairs."""

@@ -76,9 +76,7 @@ class Ranker:
         self._make_keys(values, where, m, code, self._keys)
         return radix_sort(self._keys, self._spare, m)
 
-    def walk(
-        self, keys: np.ndarray, m: int, nonzero: np.ndarray, groups: RankGroups
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def walk(self, keys: np.ndarray, m: int, nonzero: np.ndarray, groups: RankGroups) -> tuple[np.ndarray, np.ndarray]:
         """U of every code against the controls of its stratum, and tie terms ``(n_groups, n_strata)``.
 
         ``nonzero`` are the non-zeros of every code.

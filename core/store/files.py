@@ -152,7 +152,9 @@ def map_arrays(path: Path, group: str = "/", *, writable: bool = False) -> dict[
     maps: dict[str, np.ndarray] = {}
     with h5py.File(path, "r") as file:
         places = {
-            name: (d.id.get_offset(), d.shape, d.dtype) for name, d in file[group].items() if isinstance(d, h5py.Dataset)
+            name: (d.id.get_offset(), d.shape, d.dtype)
+            for name, d in file[group].items()
+            if isinstance(d, h5py.Dataset)
         }
     for name, (offset, shape, dtype) in places.items():
         if offset is None:  # an empty array has no place

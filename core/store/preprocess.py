@@ -164,5 +164,3 @@ def _rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):  # ty
                 place[i] += 1
                 if slot[g] >= 0:
                     hvg[i, slot[g]] = y
-
-

@@ -166,10 +166,10 @@ def build_study(
             key = _tables_key(reading.roles)
             if not _is_complete(folder, key, reading.roles):
                 _build_parts(source, reading, folder, key, threads, report)
-            if remember or "tables" not in saved:
-                _write_study_json(folder, source, Path(path), chosen if remember else {}, key)
-            elif saved.get("path") != str(Path(path).absolute()):
-                _write_study_json(folder, source, Path(path), saved.get("overrides", {}), saved["tables"])
+            if remember or not overrides:
+                _write_study_json(folder, source, Path(path), chosen, key)
+            elif not saved:
+                _write_study_json(folder, source, Path(path), _roles_only(chosen), key)
         return Study(folder, key)
 
 
@@ -274,7 +274,7 @@ class Study:
             raise DamagedStoreError("The tables were written by another version of Perturbscope. Build them again.")
         self._about = _read_study_json(folder)
         self.id: str = folder.name
-        self.name: str = self._record["name"]
+        self.name: str = self._about.get("name", self._record["name"])
         self.path = Path(self._about.get("path", self._record["path"]))
         self.fingerprint = f"{self.id}-{key}"
         self.simulated: bool = self._record["simulated"]
@@ -542,9 +542,7 @@ class Study:
             values.block(b)
 
 
-def _build_parts(
-    source: Source, reading: RolesReading, folder: Path, key: str, threads: int, report: Report
-) -> None:
+def _build_parts(source: Source, reading: RolesReading, folder: Path, key: str, threads: int, report: Report) -> None:
     roles = reading.roles
     values = _values_of(source, roles, folder, threads, report)
     cells, genes = reading.cells, reading.genes
@@ -695,7 +693,9 @@ def _write_study_json(folder: Path, source: Source, path: Path, overrides: Mappi
         "built_at": tables["built_at"],
         **{name: tables[name] for name in ("n_cells", "n_genes", "n_targets")},
     }
-    write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
+    text = json.dumps(record, indent=1)
+    if json.loads(text) != _read_study_json(folder):
+        write_text_atomically(folder / "study.json", text)
 
 
 def _merged(remembered: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -704,6 +704,11 @@ def _merged(remembered: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
     if "target_col" in changes and changes["target_col"] != kept.get("target_col"):
         kept.pop("control", None)
     return kept | dict(changes)
+
+
+def _roles_only(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What a first build may remember unasked: how to read the file, but not by which recipe to normalize."""
+    return {name: value for name, value in chosen.items() if name != "size_factors"}
 
 
 def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -403,9 +403,7 @@ def _within_effects(plan: _Plan, pairs: np.ndarray) -> dict[str, np.ndarray]:
     return {"delta_within_batch": delta, "delta_within_batch_se": error}
 
 
-def _stratified_effects(
-    groups: Groups, strata: "_Strata", pairs: np.ndarray, ranks: _Ranks
-) -> dict[str, np.ndarray]:
+def _stratified_effects(groups: Groups, strata: "_Strata", pairs: np.ndarray, ranks: _Ranks) -> dict[str, np.ndarray]:
     sums = strata.parts.add_up(pairs)
     delta, error = strata.parts.delta(*sums)
     cells = strata.ranks.group_cells

@@ -311,9 +311,10 @@ def _guide_agreement(
             keep[inputs.own_gene[k]] = False
         if keep.sum() < 3:
             continue
-        deltas = np.stack(
-            [moments["guide"]["sum_log"][guides["row"].iat[r]][keep] / guides["n_cells"].iat[r] for r in rows]
-        ) - control[keep]
+        deltas = (
+            np.stack([moments["guide"]["sum_log"][guides["row"].iat[r]][keep] / guides["n_cells"].iat[r] for r in rows])
+            - control[keep]
+        )
         covariance = np.cov(deltas) - noise[keep].mean() * (1 - np.eye(len(rows)))
         sd = np.sqrt(np.diag(covariance))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -405,7 +406,9 @@ def _neighbours_that_fall(effects: dict[str, np.ndarray], inputs: TableInputs) -
     return found
 
 
-def _energy_distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report) -> np.ndarray:
+def _energy_distances(
+    inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report
+) -> np.ndarray:
     """Energy distance to the controls in 50 principal components of the highly variable genes, T + 1 values.
 
     Axes are fitted on at most 10,000 cells drawn at random; every target is compared by at most 2,000 of its cells with
@@ -466,9 +469,7 @@ def _part_table(inputs: TableInputs, groups: Groups, names: tuple[str, ...], par
 
 
 def _control_set_table(inputs: TableInputs, swept: Swept) -> pd.DataFrame:
-    significant = [
-        int((benjamini_hochberg(p.astype(np.float64)) < FDR_THRESHOLD).sum()) for p in swept.calibration
-    ]
+    significant = [int((benjamini_hochberg(p.astype(np.float64)) < FDR_THRESHOLD).sum()) for p in swept.calibration]
     names = [
         inputs.cells.guides[n] if kind == "guide" else f"random set {n + 1}"
         for kind, n in zip(swept.sets.kind, swept.sets.name, strict=True)

@@ -36,8 +36,8 @@ from core.data.chunks import CellChunk, GeneChunk, cell_chunks, gene_chunks
 from core.data.reading import Source
 from core.errors import DamagedStoreError, InvalidValuesError
 from core.schema import Values
-from core.store.files import fsync_folder, unfinished_folder
 from core.store._kernels import FRACTION, NEGATIVE, NOT_FINITE, OVER_16_BITS, scatter_columns, scatter_rows
+from core.store.files import fsync_folder, unfinished_folder
 
 VALUES_VERSION = 1
 GENES_A_BLOCK = 32
@@ -91,9 +91,7 @@ class GeneMajor:
                 raise DamagedStoreError(f"{folder} was written by another version of Perturbscope. Build it again.")
             if (folder / "blocks.bin").stat().st_size != record["bytes"]:
                 raise DamagedStoreError(f"{folder / 'blocks.bin'} is cut off. Build the study again.")
-            return cls(
-                folder, record["n_cells"], record["n_genes"], Values(record["kind"]), record["cells_a_chunk"]
-            )
+            return cls(folder, record["n_cells"], record["n_genes"], Values(record["kind"]), record["cells_a_chunk"])
         except (OSError, ValueError, KeyError) as error:
             raise DamagedStoreError(f"{folder} holds no finished values ({error}). Build the study again.") from error
 
@@ -252,7 +250,8 @@ def _turn_rows(
     totals, seen = np.zeros(n_cells), np.zeros(n_cells, np.int32)
     tile = np.zeros((n_genes, writer.cells_a_chunk), writer.dtype)
     over_8_bits = np.zeros((threads, n_genes), np.uint8)
-    for piece in _aligned(cell_chunks(source, source.matrices[matrix], rows=1024, threads=threads), writer.cells_a_chunk):
+    chunks = cell_chunks(source, source.matrices[matrix], rows=1024, threads=threads)
+    for piece in _aligned(chunks, writer.cells_a_chunk):
         place = piece.start % writer.cells_a_chunk
         bounds = np.linspace(0, piece.stop - piece.start, threads + 1).astype(int)
         data = _plain(piece.data)
@@ -305,9 +304,7 @@ def _aligned(chunks: Iterator[CellChunk], width: int) -> Iterator[CellChunk]:
             else:
                 a, b = start - chunk.start, stop - chunk.start
                 k0, k1 = int(chunk.indptr[a]), int(chunk.indptr[b])
-                yield CellChunk(
-                    start, stop, chunk.indptr[a : b + 1] - k0, chunk.indices[k0:k1], chunk.data[k0:k1]
-                )
+                yield CellChunk(start, stop, chunk.indptr[a : b + 1] - k0, chunk.indices[k0:k1], chunk.data[k0:k1])
             start = stop
 
 

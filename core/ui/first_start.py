@@ -11,6 +11,11 @@ from core.errors import PerturbscopeError
 from core.settings import settings
 
 
+def demo_path(data_root: Path) -> Path:
+    """Where the simulated demo lies; its name is the study's, and says what it is."""
+    return data_root / "demo" / "simulated_screen.h5ad"
+
+
 def has_studies(data_root: Path) -> bool:
     """Whether any study was ever built in this data root."""
     return any((data_root / "studies").glob("*/study.json"))
@@ -22,7 +27,7 @@ def make_demo(data_root: Path) -> None:
     from core.jobs.progress import reporter
     from core.store import build_study
 
-    path = data_root / "demo" / "simulated_screen.h5ad"
+    path = demo_path(data_root)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_demo(path, report=reporter())

@@ -28,6 +28,7 @@ from core.store import Study
 from core.ui import address, state
 from core.ui.building import ended_badly, job_progress
 from core.ui.errors import say, shown_errors
+from core.ui.first_start import demo_path
 from core.ui.roles_form import NONE, roles_form
 from core.ui.state import Choice
 from core.views.study import StudyView
@@ -35,7 +36,6 @@ from core.views.study import roles_table as study_roles_table
 from core.views.text import escape_markdown, number, plain
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-DEMO_NAME = "demo.h5ad"
 ENDINGS = (".h5ad", ".h5", ".zarr")
 OPEN_DEMO = "_open_the_demo"
 """Set while the demo is being made for this session: it is opened once it is there."""
@@ -178,7 +178,7 @@ def show(study_id: str) -> None:
 
 def open_demo() -> None:
     """Show the simulated demo; a job makes its file first where there is none."""
-    path = demo_path()
+    path = demo_path(settings().data_root)
     if path.exists():
         open_path(path)
     else:
@@ -189,11 +189,6 @@ def open_demo() -> None:
         queue.submit("demo", [str(path)], key="demo", title="Simulated demo")
         st.session_state[OPEN_DEMO] = True
     st.rerun()
-
-
-def demo_path() -> Path:
-    """Where the simulated demo lies."""
-    return settings().data_root / "demo" / DEMO_NAME
 
 
 # ------------------------------------------------------------------------------------------------ what is shown
@@ -321,7 +316,7 @@ def no_study_card() -> None:
     if st.session_state.get(OPEN_DEMO) and job is not None and job.state == "done":
         del st.session_state[OPEN_DEMO]
         with shown_errors():
-            open_path(demo_path())
+            open_path(demo_path(settings().data_root))
             st.rerun()
     with st.container(border=True, key="empty"):
         if job is not None and job.is_live:

@@ -104,7 +104,9 @@ def effect_table(study: Study, target: str) -> pd.DataFrame:
             "n_control": study.n_control,
         }
     )
-    return table.sort_values(["log10_p", "delta"], key=lambda c: c if c.name == "log10_p" else -c.abs(), ignore_index=True)
+    return table.sort_values(
+        ["log10_p", "delta"], key=lambda c: c if c.name == "log10_p" else -c.abs(), ignore_index=True
+    )
 
 
 def _check_scale(study: Study, scale: str) -> None:

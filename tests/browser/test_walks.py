@@ -67,7 +67,7 @@ def test_the_first_start_offers_the_demo_and_shows_it_seconds_later(page, empty_
 
     expect(page.get_by_text("Simulated data.")).to_be_visible(timeout=LONG)
     expect(page.locator("[data-testid=stMetricValue]").first).to_have_text("12,000")
-    expect(page).to_have_url(re.compile("study=demo"))
+    expect(page).to_have_url(re.compile("study=simulated_screen"))
 
 
 def test_a_file_is_opened_by_typing_its_path_and_its_progress_is_shown(page, empty_server):
@@ -196,14 +196,16 @@ def test_a_deep_link_shows_the_same_view_in_a_fresh_window(page, server):
         assert part in page.url
 
 
-def test_the_back_button_goes_back_to_the_target_before(page, server):
-    ready(page, f"{server.url}{PERTURBATION}")
-    pick(page, "Target gene", "GENE7")
-    expect(title(page)).to_have_text("GENE7")
+def test_the_back_button_goes_back_to_the_page_before(page, server):
+    page.goto(f"{server.url}/?study=screen")
+    expect(title(page)).to_have_text("screen")
+    page.get_by_role("link", name="Perturbation", exact=True).click()
+    expect(page.locator(".st-key-card-checks")).to_be_visible()
 
     page.go_back()
 
-    expect(title(page)).to_have_text("GENE3")
+    expect(title(page)).to_have_text("screen")
+    expect(page.locator(".st-key-card-roles")).to_be_visible()
 
 
 def test_study_and_target_stay_when_pages_are_turned(page, server):

@@ -41,7 +41,7 @@ def test_the_first_start_makes_the_demo_study_and_the_second_does_nothing(data_r
 
     first_start.main()
     (record,) = store.list_studies()
-    assert record.simulated and record.name == "demo"
+    assert record.simulated and record.name == "simulated_screen"
     assert "First start" in capsys.readouterr().err
 
     monkeypatch.setattr(first_start, "make_demo", lambda _root: pytest.fail("it was made again"))

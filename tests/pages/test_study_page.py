@@ -34,7 +34,7 @@ def test_show_the_demo_queues_the_job_that_makes_it(open_page, data_root):
 
     next(button for button in page.button if button.label == "Show the demo").click().run()
 
-    assert [(job.verb, list(job.args)) for job in queue.jobs()] == [("demo", [str(data_root / "demo" / "demo.h5ad")])]
+    assert [(job.verb, list(job.args)) for job in queue.jobs()] == [("demo", [str(data_root / "demo" / "simulated_screen.h5ad")])]
     assert "Making the simulated demo" in words(page)
 
 
@@ -231,7 +231,7 @@ def test_names_out_of_the_file_are_shown_letter_by_letter(open_page, tmp_path):
 def test_the_demo_says_simulated_on_every_page(open_page, tmp_path):
     from core.data.synthetic import write_demo
 
-    path = tmp_path / "demo.h5ad"
+    path = tmp_path / "simulated_screen.h5ad"
     write_demo(path, 1200, 150, 6)
     store.build_study(path)
 

@@ -61,7 +61,8 @@ def test_segments_hold_every_cell_once_and_say_what_it_is(seed, n, n_targets, n_
     np.testing.assert_array_equal(groups.guide_name[guide][perturbed], cells.guide[groups.order][perturbed])
     named = perturbed & (cells.guide[groups.order] >= 0)
     np.testing.assert_array_equal(groups.guide_target[guide][named], target[groups.order][named])
-    assert groups.n_folds == min(MAX_FOLDS, n_batches)
+    assert min(2, n_batches) <= groups.n_folds <= min(MAX_FOLDS, n_batches)
+    np.testing.assert_array_equal(groups.fold_of_batch, np.arange(n_batches) % groups.n_folds)
 
 
 def test_control_sets_are_dealt_evenly_and_the_same_way_every_time():

@@ -49,10 +49,10 @@ def check_all(study, expected, whole):
         assert row.n_cells == mine.sum()
         check_row(moments["guide"], row.row, expected, mine, whole)
     batch = obs["batch"].to_numpy(object)
-    fold = {name: k % min(MAX_FOLDS, len(study.batches)) for k, name in enumerate(study.batches.index)}
+    n_folds, rest = divmod(moments["fold"]["sum_log"].shape[0], len(labels))
+    assert rest == 0 and min(2, len(study.batches)) <= n_folds <= min(MAX_FOLDS, len(study.batches))
+    fold = {name: k % n_folds for k, name in enumerate(study.batches.index)}
     folds = np.array([fold[b] for b in batch])
-    n_folds = min(MAX_FOLDS, len(study.batches))
-    assert moments["fold"]["sum_log"].shape[0] == len(labels) * n_folds
     for row, label in enumerate(labels):
         for k in range(n_folds):
             check_row(moments["fold"], row * n_folds + k, expected, expected.cells(label) & (folds == k), whole)

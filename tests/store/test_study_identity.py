@@ -66,7 +66,7 @@ def test_any_part_of_the_content_counts(what, path, root, tmp_path):
     if what == "obs":
         adata.obs["batch"] = adata.obs["batch"].cat.rename_categories({"b1": "b7"})
     elif what == "var":
-        adata.var["gene_id"] = adata.var["gene_id"].str.replace("ENSG9", "ENSG8")
+        adata.var["gene_id"] = adata.var["gene_id"].str.replace("ENSG0009", "ENSG0008")
     else:
         adata.X.data[3] += 1
     adata.write_h5ad(tmp_path / "other.h5ad")
@@ -126,7 +126,11 @@ def test_roles_given_once_are_not_remembered(path, root):
 
 def test_roles_to_remember_hold_for_every_way_of_opening(path, root):
     first = build_study(path, data_root=root, remember=True, batch_col="none", size_factors="no-dominant")
-    for again in (build_study(path, data_root=root), open_study(first.id, data_root=root), open_study("mine", data_root=root)):
+    for again in (
+        build_study(path, data_root=root),
+        open_study(first.id, data_root=root),
+        open_study("mine", data_root=root),
+    ):
         assert (again.roles.batch_col, again.roles.size_factors) == (None, "no-dominant")
     more = build_study(path, data_root=root, remember=True, control=("GENE20",))
     assert more.roles.control == ("GENE20",) and more.roles.batch_col is None
@@ -176,7 +180,9 @@ def test_layers_of_one_file_stand_beside_one_another(root, tmp_path):
     found = {}
     for matrix in ("X", *adata.layers):
         try:
-            found[matrix] = build_study(tmp_path / "a.h5ad", data_root=root, matrix=f"layers/{matrix}" if matrix != "X" else "X")
+            found[matrix] = build_study(
+                tmp_path / "a.h5ad", data_root=root, matrix=f"layers/{matrix}" if matrix != "X" else "X"
+            )
         except RolesError:  # a slash in a layer's name makes it a group
             continue
     np.testing.assert_array_equal(found["a-b"].values("GENE3"), 3 * found["X"].values("GENE3"))

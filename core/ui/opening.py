@@ -198,6 +198,7 @@ def study_or_way_to_one() -> Study:
     """The picked study, open; where there is none to show the page ends with a way to one."""
     choice = state.chosen()
     if choice is not None and choice.is_shown:
+        file_notes(choice)
         return state.open_study(choice)
     if choice is None:
         no_study_card()
@@ -223,14 +224,7 @@ def built_study() -> Study:
             job_progress(job, f"Rebuilding {choice.name}")
     elif job is not None and job.created > record.built_at:
         ended_badly(job, "The last build")
-    if record.state == "stale":
-        stale_note(choice)
-    if record.state == "missing-file":
-        st.info(
-            f"**The file is no longer at {escape_markdown(str(record.path), longest=200)}.** The tables made from it "
-            "are shown; roles can be corrected when it is back or opened at its new place.",
-            icon=":material/link_off:",
-        )
+    file_notes(choice)
     try:
         return state.open_study(choice)
     except DamagedStoreError as error:
@@ -241,20 +235,28 @@ def built_study() -> Study:
         st.stop()
 
 
-def stale_note(choice: Choice) -> None:
-    """Say that the file was changed after the tables were made, with both times, and offer to read it again."""
-    assert choice.record is not None
-    path = choice.record.path
-    changed, built = (
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(t)) for t in (_changed_at(path), choice.record.built_at)
-    )
-    st.info(
-        f"**These numbers are older than the file.** The file changed at {changed}, the tables are from {built}.",
-        icon=":material/update:",
-    )
-    if st.button("Read the changed file", icon=":material/refresh:"):
-        with shown_errors():
-            open_path(path)
+def file_notes(choice: Choice) -> None:
+    """Say where the numbers are older than the file, which then is shown at half strength, or the file is gone."""
+    record = choice.record
+    if record is not None and record.state == "missing-file":
+        st.info(
+            f"**The file is no longer at {escape_markdown(str(record.path), longest=200)}.** The tables made from it "
+            "are shown; roles can be corrected when it is back or opened at its new place.",
+            icon=":material/link_off:",
+        )
+    if record is not None and record.state == "stale":
+        changed, built = (
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) for at in (_changed_at(record.path), record.built_at)
+        )
+        with st.container(key="stale"):
+            st.info(
+                f"**These numbers are older than the file.** The file changed at {changed}, the tables are from "
+                f"{built}. They are greyed until rebuilt.",
+                icon=":material/update:",
+            )
+            if st.button("Rebuild", icon=":material/refresh:"):
+                with shown_errors():
+                    open_path(record.path)
 
 
 def building_page(choice: Choice) -> None:

@@ -66,7 +66,9 @@ def simulated_band() -> None:
     with st.container(key="simulated"):
         st.markdown(
             ":material/science: **Simulated data.** This screen was made by a program; its genes have real names and "
-            "invented effects."
+            "invented effects.",
+            help="Made from a stated network. Not realistic: co-expression in controls does not give away a "
+            "regulator's place, no knock-down changes growth, and there are no doublets and no ambient RNA.",
         )
 
 

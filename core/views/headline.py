@@ -42,7 +42,7 @@ def _measured(facts: Facts) -> str:
     if facts.n_changed_others == 0 and own.outcome is Outcome.UNCHANGED and not failed:  # a knock-out, for example
         return f"**{subject(facts)} changes no gene** {_criteria_with_cells(facts)}{_no_effect(facts)}"
     start = f"**{subject(facts)} {transcript_phrase(own)}** in {text.plural(facts.n_target, 'cell')}"
-    if _is_its_own_dominant(facts):
+    if is_its_own_dominant(facts):
         return f"{start} and changes {_dominant_changes(facts)}."
     if facts.n_changed_others:
         end = "; the guides may not work" if failed else caveat(facts)
@@ -107,7 +107,7 @@ def caveat(facts: Facts) -> str:
     return ""
 
 
-def _is_its_own_dominant(facts: Facts) -> bool:
+def is_its_own_dominant(facts: Facts) -> bool:
     top = facts.dominance
     return top is not None and top.is_moved and top.gene == facts.transcript.gene and _is_plain(facts)
 

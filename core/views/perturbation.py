@@ -10,7 +10,7 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.checks import checks, tally, worst
 from core.views.facts import Calibration, Facts, gather, strength_class, strength_counts
-from core.views.headline import headline
+from core.views.headline import headline, is_its_own_dominant
 from core.views.methods import scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
 from core.views.text import escape_markdown as name
@@ -246,6 +246,9 @@ def _genes_changed(facts: Facts) -> Vital:
         f"{text.plural(facts.n_significant, 'gene')} that pass the FDR. The fold change compares mean normalized "
         f"counts after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large."
     )
+    if is_its_own_dominant(facts):  # the headline counts those that pass the FDR, and so does the number beside it
+        context = f"pass FDR; {text.number(facts.n_changed)} {least}"
+        return Vital("Genes changed", text.short_number(facts.n_significant), context, help_text)
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
     if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
         context += f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"

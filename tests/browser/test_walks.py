@@ -200,7 +200,8 @@ def test_the_back_button_goes_back_to_the_page_before(page, server):
     page.goto(f"{server.url}/?study=screen")
     expect(title(page)).to_have_text("screen")
     page.get_by_role("link", name="Perturbation", exact=True).click()
-    expect(page.locator(".st-key-card-checks")).to_be_visible()
+    effect_chart(page)
+    expect(page).to_have_url(re.compile("/perturbation.*target="))
 
     page.go_back()
 

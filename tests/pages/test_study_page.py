@@ -34,7 +34,9 @@ def test_show_the_demo_queues_the_job_that_makes_it(open_page, data_root):
 
     next(button for button in page.button if button.label == "Show the demo").click().run()
 
-    assert [(job.verb, list(job.args)) for job in queue.jobs()] == [("demo", [str(data_root / "demo" / "simulated_screen.h5ad")])]
+    assert [(job.verb, list(job.args)) for job in queue.jobs()] == [
+        ("demo", [str(data_root / "demo" / "simulated_screen.h5ad")])
+    ]
     assert "Making the simulated demo" in words(page)
 
 
@@ -200,7 +202,7 @@ def test_a_file_that_was_changed_since_is_said_with_both_times(open_page, tmp_pa
     page = open_page("study")
 
     assert "These numbers are older than the file" in page.info[0].value
-    assert "Read the changed file" in buttons(page)
+    assert "Rebuild" in buttons(page)
 
 
 def test_a_file_that_is_gone_is_said_and_its_tables_are_shown(open_page, tmp_path):

@@ -397,11 +397,26 @@ def test_a_file_that_cannot_be_used_is_one_line(make, verb, tmp_path, run):
         (("build", "{file}", "--size-factors", "obs:nowhere"), "nowhere"),
         (("build", "{file}", "--matrix", "layers/nowhere"), "nowhere"),
         (("build", "no-such-study"), "no-such-study"),
-        (("export", "{file}", "--figure", "volcano", "--format", "png", "--out", "{out}/x.png", "--dpi", "0"), "per inch"),
-        (("export", "{file}", "--figure", "volcano", "--format", "png", "--out", "{out}/x.png", "--width-mm", "-5"), "mm"),
-        (("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--option", "x"), "NAME=VALUE"),
-        (("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--option", "x=1"), "x"),
-        (("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--gene", "NOSUCH"), "NOSUCH"),
+        (
+            ("export", "{file}", "--figure", "volcano", "--format", "png", "--out", "{out}/x.png", "--dpi", "0"),
+            "per inch",
+        ),
+        (
+            ("export", "{file}", "--figure", "volcano", "--format", "png", "--out", "{out}/x.png", "--width-mm", "-5"),
+            "mm",
+        ),
+        (
+            ("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--option", "x"),
+            "NAME=VALUE",
+        ),
+        (
+            ("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--option", "x=1"),
+            "x",
+        ),
+        (
+            ("export", "{file}", "--figure", "volcano", "--format", "svg", "--out", "{out}/x.svg", "--gene", "NOSUCH"),
+            "NOSUCH",
+        ),
     ],
 )  # fmt: skip
 def test_a_choice_that_cannot_be_is_one_line(arguments, words, place, tmp_path, run):
@@ -429,11 +444,15 @@ def test_a_place_that_cannot_be_written_is_one_line(place, tmp_path, run):
 def test_names_of_the_file_make_no_second_line(tmp_path, run):
     """A label with a line break, and one of 10 kB, do not break the one line."""
     adata = small_screen(100, 20).adata()
-    adata.obs["target_gene"] = adata.obs["target_gene"].cat.rename_categories({"GENE3": "a\nerror: b", "GENE7": "y" * 10_000})
+    adata.obs["target_gene"] = adata.obs["target_gene"].cat.rename_categories(
+        {"GENE3": "a\nerror: b", "GENE7": "y" * 10_000}
+    )
     adata.write_h5ad(tmp_path / "a.h5ad")
     code, _, err = run("build", tmp_path / "a.h5ad", "--control", "nobody", "--data-root", tmp_path / "root")
     assert code == 1 and len(one_error(err)) < 2000
-    code, _, err = run("delta", tmp_path / "a.h5ad", "--target", "nobody\nx", "--out", tmp_path, "--data-root", tmp_path / "root")
+    code, _, err = run(
+        "delta", tmp_path / "a.h5ad", "--target", "nobody\nx", "--out", tmp_path, "--data-root", tmp_path / "root"
+    )
     assert code == 1 and len(one_error(err)) < 2000
 
 
@@ -448,7 +467,9 @@ def test_as_a_program_it_reads_the_data_root_from_the_environment_and_ends_with_
     )
     assert done.returncode == 0 and "target: target_gene" in done.stdout, done.stderr
     assert (tmp_path / "root" / "studies").is_dir()
-    failed = subprocess.run([*command, "nowhere.h5ad"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    failed = subprocess.run(
+        [*command, "nowhere.h5ad"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert failed.returncode == 1 and failed.stdout == "" and one_error(failed.stderr)
 
 

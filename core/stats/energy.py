@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import eigh
 
-BLOCK = 2048
+BLOCK = 1024
 
 
 def energy_distance(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The compiled loops of the turn. Callers guarantee shapes and that indices are in range."""
+"""The compiled loops of the turn and of the way back. Callers guarantee shapes and that indices are in range."""
 
 import numpy as np
 from numba import njit
@@ -56,3 +56,20 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
             totals[indices[k]] += v
             seen[indices[k]] += v > 0
     return flags
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):
+    """Turn a tile (genes, cells) back into CSR rows; place (cells,) is where each row goes on, and is moved along."""
+    for g in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            x = tile[g, i]
+            if x != 0:
+                y = np.float32(x)
+                if take_log:
+                    y = np.float32(np.log1p(y * scale[i]))
+                data[place[i]] = y
+                indices[place[i]] = g
+                place[i] += 1
+                if slot[g] >= 0:
+                    hvg[i, slot[g]] = y

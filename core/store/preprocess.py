@@ -10,12 +10,12 @@ import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
-from numba import njit
 
 from core.data.reading import open_source
 from core.errors import OptionError
 from core.schema import Values
 from core.stats.dispersion import dispersion_table
+from core.store._kernels import rows_of_tile
 from core.store.files import allocate_arrays, unfinished_file
 from core.store.study import Study, size_factors
 from core.store.sweep import SizeFactors
@@ -117,7 +117,7 @@ def _write_values(
             hvg = np.zeros((last - first, variable.size), np.float32)
             place = indptr[first:last] - indptr[first]
             columns = tile[:, first - chunk_first : last - chunk_first]
-            _rows_of_tile(columns, scale[first:last].astype(np.float32), place, data, indices, slot, hvg, not logged)
+            rows_of_tile(columns, scale[first:last].astype(np.float32), place, data, indices, slot, hvg, not logged)
             return first, data, indices, hvg
 
         def write(results: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]) -> None:
@@ -147,20 +147,3 @@ def _write_values(
                 report("Writing", ends[-1], values.n_cells, "cells")
         if written:
             written.result()
-
-
-@njit(nogil=True, cache=True, boundscheck=False)
-def _rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):  # type: ignore[no-untyped-def]
-    """Turn a tile (genes, cells) back into CSR rows; place (cells,) is where each row goes on, and is moved along."""
-    for g in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
-            x = tile[g, i]
-            if x != 0:
-                y = np.float32(x)
-                if take_log:
-                    y = np.float32(np.log1p(y * scale[i]))
-                data[place[i]] = y
-                indices[place[i]] = g
-                place[i] += 1
-                if slot[g] >= 0:
-                    hvg[i, slot[g]] = y

@@ -30,8 +30,8 @@ from core.store.files import allocate_arrays, map_arrays, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
-RELEASE_BYTES = 250_000_000  # written pages that are kept before they are let go
-BUFFER_BYTES = 48_000_000  # of results that a thread gathers before it writes: longer rows at a time
+RELEASE_BYTES = 100_000_000  # written pages that are kept before they are let go
+BUFFER_BYTES = 16_000_000  # of results that a thread gathers before it writes: longer rows at a time
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 
@@ -521,18 +521,20 @@ def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
         return np.concatenate(list(pool.map(sums, range(values.n_blocks))))
 
 
-def chunks_of_cells(
-    values: GeneMajor, genes: np.ndarray, factors: SizeFactors, threads: int
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Log-normalized expression (float32) of some genes by chunks of cells: ``(cells, genes x cells)``."""
+def some_cells(
+    values: GeneMajor, genes: np.ndarray, wanted: np.ndarray, factors: SizeFactors, threads: int
+) -> Iterator[np.ndarray]:
+    """Log-normalized expression (float32, genes x cells) of some genes in some cells, chunk by chunk in file order.
+
+    ``wanted`` says of every cell whether it is asked for.
+    """
     totals = factors.totals
     scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
     with ThreadPoolExecutor(threads) as pool:
         for c in range(values.n_chunks):
-            first = c * values.cells_a_chunk
-            x = values.cells_of_chunk(c, genes, pool).astype(np.float32)
-            cells = slice(first, first + x.shape[1])
+            cells = slice(c * values.cells_a_chunk, (c + 1) * values.cells_a_chunk)
+            x = values.cells_of_chunk(c, genes, pool)[:, wanted[cells]].astype(np.float32)
             if values.kind is Values.COUNTS:
-                x *= scale[cells]
+                x *= scale[cells][wanted[cells]]
                 np.log1p(x, out=x)
-            yield cells, x
+            yield x

@@ -37,7 +37,7 @@ from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
 from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_manifest
-from core.store.sweep import SizeFactors, Swept, chunks_of_cells, sweep
+from core.store.sweep import SizeFactors, Swept, some_cells, sweep
 from core.store.values import GeneMajor, Report
 
 TABLES_VERSION = 4
@@ -45,7 +45,7 @@ FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 PCA_CELLS = 10_000
 PCA_COMPONENTS = 50
-DISTANCE_CELLS = 2_000
+DISTANCE_CELLS = 1_000
 N_HVG = 2000
 SEED = 0
 STRONG, SUBTLE = 100, 10
@@ -411,8 +411,8 @@ def _energy_distances(
 ) -> np.ndarray:
     """Energy distance to the controls in 50 principal components of the highly variable genes, T + 1 values.
 
-    Axes are fitted on at most 10,000 cells drawn at random; every target is compared by at most 2,000 of its cells with
-    2,000 controls. The draw is seeded.
+    Axes are fitted on at most 10,000 cells drawn at random; every target is compared by at most 1,000 of its cells with
+    1,000 controls. The draw is seeded.
     """
     rng = np.random.default_rng(SEED)
     t = groups.n_targets
@@ -429,17 +429,13 @@ def _energy_distances(
     fit = np.zeros(groups.order.size, bool)
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     report("Comparing cells", 0, 2, "steps")
-    chunks = partial(chunks_of_cells, inputs.values, variable, inputs.factors, threads)
-    sample = np.concatenate([x[:, fit[cells]] for cells, x in chunks()], axis=1)
-    mean, axes = principal_axes(sample, PCA_COMPONENTS)
-    del sample
-    offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
     needed = np.zeros(groups.order.size, bool)
     needed[np.concatenate(drawn)] = True
+    expression = partial(some_cells, inputs.values, variable, factors=inputs.factors, threads=threads)
+    mean, axes = principal_axes(np.concatenate(list(expression(fit)), axis=1), PCA_COMPONENTS)
+    offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
     coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
-    for cells, x in chunks():
-        here = needed[cells]
-        coordinates[cells][here] = (x[:, here] - offset).T @ axes
+    coordinates[needed] = np.concatenate([(x - offset).T @ axes for x in expression(needed)])
     report("Comparing cells", 1, 2, "steps")
     compared = [*range(t), t + 1]
     found = energy_distances([coordinates[drawn[k]] for k in compared if len(drawn[k]) > 1], coordinates[drawn[t]])

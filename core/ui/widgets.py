@@ -130,18 +130,17 @@ def figure_card(name: str, view: View, *, title: str | None = None, frame: int |
 
 def figure(name: str, view: View, *, frame: int | None = None, picks: bool = False, **options: Any) -> Any:
     """A figure with its key and caption under it; returns what is picked in it if ``picks``."""
-    shown = FIGURES[name]
-    spec = state.figure_spec(name, view, **options)
+    drawn = state.drawn_figure(name, view, **options)
     subject = getattr(view, "target", "")
     with st.container(height=frame, border=False, key=f"frame-{name}") if frame else st.container():
         picked = st.vega_lite_chart(
-            spec,
+            drawn.spec,
             key=f"figure {name} {plain(subject)}",
             on_select="rerun" if picks else "ignore",
-            alt=shown.alt(view, **options),
+            alt=drawn.alt,
         )
-    key_line(shown.key)
-    st.caption(shown.caption(view, **options))
+    key_line(FIGURES[name].key)
+    st.caption(drawn.caption)
     return picked if picks else None
 
 

@@ -108,6 +108,7 @@ def caveat(facts: Facts) -> str:
 
 
 def is_its_own_dominant(facts: Facts) -> bool:
+    """Whether the dominant gene that moved is the target's own, and totals hold it."""
     top = facts.dominance
     return top is not None and top.is_moved and top.gene == facts.transcript.gene and _is_plain(facts)
 

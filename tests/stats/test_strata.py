@@ -1,4 +1,4 @@
-"""Comparisons within strata: van Elteren's test, and the warning of a target that is spread over strata unlike controls."""
+"""Comparisons within strata: van Elteren's test, and the warning of a target spread over strata unlike controls."""
 
 import numpy as np
 import pytest

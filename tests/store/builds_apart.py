@@ -1,8 +1,8 @@
 """Builds in processes of their own, which may die: ``python -m tests.store.builds_apart FILE ROOT=MOMENT ...``.
 
 One interpreter imports everything and forks once a build. MOMENT is ``end`` (build to the end), ``race`` (two at once),
-``PHASE:N`` (die by SIGKILL at the N-th report of that phase) or ``MODULE.FUNCTION`` (die when it is called). Prints a JSON
-object of what became of each: ``built``, ``killed`` or the error's sentence; anything else is a bug.
+``PHASE:N`` (die by SIGKILL at the N-th report of that phase) or ``MODULE.FUNCTION`` (die when it is called). Prints a
+JSON object of what became of each: ``built``, ``killed`` or the error's sentence; anything else is a bug.
 """
 
 import importlib

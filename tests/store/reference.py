@@ -1,7 +1,7 @@
-"""The slow, obvious computation of everything the Store holds: whole matrices in float64, one gene and target at a time.
+"""The slow, obvious computation of all that the Store holds: whole matrices in float64, one gene and target at a time.
 
-Nothing here is taken from core.stats: ranks and tests are scipy's, within-batch deltas are a regression with a column for
-every batch, whose coefficient has just the weights that DESIGN.md names.
+Nothing here is taken from core.stats: ranks and tests are scipy's, within-batch deltas are a regression with a column
+for every batch, whose coefficient has just the weights that DESIGN.md names.
 """
 
 from dataclasses import dataclass

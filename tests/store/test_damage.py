@@ -10,7 +10,15 @@ from core.store import build_study, open_study
 from tests.small_screens import small_screen
 
 VALUES = ["blocks.bin", "index.npz", "cells.npz", "values.json"]
-TABLES = ["effects.h5ad", "pooled.h5ad", "moments.h5", "targets.parquet", "genes.parquet", "tables.json", "manifest.json"]
+TABLES = [
+    "effects.h5ad",
+    "pooled.h5ad",
+    "moments.h5",
+    "targets.parquet",
+    "genes.parquet",
+    "tables.json",
+    "manifest.json",
+]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +84,9 @@ def test_a_damaged_part_is_a_sentence_and_the_next_build_heals_it(name, damage, 
     np.testing.assert_array_equal(healed.effects("GENE3")["delta"], expected)
 
 
-@pytest.mark.parametrize("name", ["blocks.bin", "cells.npz", "index.npz", "effects.h5ad", "moments.h5", "targets.parquet"])
+@pytest.mark.parametrize(
+    "name", ["blocks.bin", "cells.npz", "index.npz", "effects.h5ad", "moments.h5", "targets.parquet"]
+)
 def test_one_wrong_bit_is_found_by_verify_and_healed_by_building_as_the_sentence_says(name, study, path, root):
     flip_a_bit(part(study, name))
     with pytest.raises(DamagedStoreError, match="[Bb]uild"):

@@ -24,8 +24,8 @@ def same_effects(one, other, targets=None, genes=None):
             if not column.startswith(("e_",)):
                 tolerance = 1e-13 if column in EXACT else 1e-9
                 np.testing.assert_allclose(
-                    a[column].astype(float), b[column].astype(float), rtol=tolerance if a[column].dtype == "f8" else 1e-6,
-                    atol=1e-11, err_msg=column,
+                    a[column].astype(float), b[column].astype(float), atol=1e-11, err_msg=column,
+                    rtol=tolerance if a[column].dtype == "f8" else 1e-6,
                 )  # fmt: skip
 
 

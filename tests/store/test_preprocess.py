@@ -1,4 +1,4 @@
-"""``preprocess`` against scanpy's normalize_total, log1p and highly_variable_genes: X and X_hvg within 1e-5, same genes."""
+"""``preprocess`` against scanpy's normalize_total, log1p, highly_variable_genes: X, X_hvg within 1e-5, same genes."""
 
 import warnings
 

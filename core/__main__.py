@@ -238,10 +238,11 @@ def _view(study: Any, subject: str, target: str | None) -> Any:
 
 
 def _write_csv(table: Any, path: Path) -> None:
+    from core.figures.export import without_formulas
     from core.store.files import unfinished_file
 
-    with unfinished_file(path) as temporary:
-        table.to_csv(temporary, index=False)
+    with unfinished_file(path) as temporary:  # a gene of a file must not run in a spreadsheet, as in the page's tables
+        without_formulas(table).to_csv(temporary, index=False)
     print(path)
 
 

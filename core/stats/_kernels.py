@@ -132,24 +132,39 @@ def within_differences(sums, share, pair, control_pair, weight, weights, free, f
 def keys_of_ratios(ratio, where, m, code, keys):
     """Sort keys of one gene's first m ratios: order-preserving and, for count/total, free of false ties.
 
-    code (cells in visiting order) is the rank code of every cell.
+    code (cells in visiting order) is the rank code of every cell. Returns whether all ratios lie in the keys' range.
     """
     bits = ratio.view(np.uint64)
     lowest = np.uint64(LOWEST_EXPONENT) << np.uint64(38)
+    largest = lowest + LARGEST_KEY
+    inside = True
     for k in range(m):
         key = bits[k] >> np.uint64(14)
-        key = key - lowest if key > lowest else np.uint64(0)
-        keys[k] = (min(key, LARGEST_KEY) << KEY_SHIFT) | np.uint64(code[where[k]])
+        inside &= (key >= lowest) & (key <= largest)
+        keys[k] = ((key - lowest) << KEY_SHIFT) | np.uint64(code[where[k]])
+    return inside
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
 def keys_of_floats(value, where, m, code, keys):
-    """Sort keys of one gene's first m float32 values (held as float64): their own bits, so exact."""
+    """Sort keys of one gene's first m float32 values (held as float64): their own bits, so exact; always in range."""
     one = np.empty(1, np.float32)
     bits = one.view(np.uint32)
     for k in range(m):
         one[0] = value[k]
         keys[k] = (np.uint64(bits[0]) << np.uint64(33)) | np.uint64(code[where[k]])  # 31 bits; 13 stay free
+    return True
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def sorted_keys(values, where, m, code, keys):
+    """Keys of one gene's first m values by their rank among one another, sorted: exact for any values, but slower."""
+    order = np.argsort(values[:m])
+    rank = np.uint64(0)
+    for k in range(m):
+        if k > 0 and values[order[k]] != values[order[k - 1]]:
+            rank += np.uint64(1)
+        keys[k] = (rank << KEY_SHIFT) | np.uint64(code[where[order[k]]])
 
 
 @njit(nogil=True, cache=True, boundscheck=False)

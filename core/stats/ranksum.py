@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr
 
-from core.stats._kernels import CODE_BITS, keys_of_floats, keys_of_ratios, radix_sort, rank_walk
+from core.stats._kernels import CODE_BITS, keys_of_floats, keys_of_ratios, radix_sort, rank_walk, sorted_keys
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,11 @@ class Ranker:
         code
             Rank code of every cell in visiting order.
         """
-        self._make_keys(values, where, m, code, self._keys)
-        return radix_sort(self._keys, self._spare, m)
+        if self._make_keys(values, where, m, code, self._keys):
+            return radix_sort(self._keys, self._spare, m)
+        # beyond 2**-14 to 2**49 times the median: corrected counts of next to nothing, totals from far apart
+        sorted_keys(values, where, m, code, self._keys)
+        return self._keys
 
     def walk(self, keys: np.ndarray, m: int, nonzero: np.ndarray, groups: RankGroups) -> tuple[np.ndarray, np.ndarray]:
         """U of every code against the controls of its stratum, and tie terms ``(n_groups, n_strata)``.

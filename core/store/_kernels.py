@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-NEGATIVE, NOT_FINITE, FRACTION, OVER_16_BITS = 1, 2, 4, 8
+NEGATIVE, NOT_FINITE, FRACTION, OVER_16_BITS, OVER_32_BITS = 1, 2, 4, 8, 16
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
@@ -23,6 +23,8 @@ def scatter_rows(first, last, indptr, indices, data, place, tile, totals, seen, 
                 over_8_bits[indices[k]] = 1
                 if v > 65535:
                     flags |= OVER_16_BITS
+                    if v > 4294967295:
+                        flags |= OVER_32_BITS
             if not v >= 0:  # catches NaN too
                 flags |= NEGATIVE if v < 0 else NOT_FINITE
             if v != np.floor(v):
@@ -31,7 +33,7 @@ def scatter_rows(first, last, indptr, indices, data, place, tile, totals, seen, 
                 flags |= NOT_FINITE
             tile[indices[k], place + i] = v
             total += v
-            genes += v > 0
+            genes += tile[indices[k], place + i] > 0  # as it is kept: float32 rounds the smallest to 0
         totals[i] = total
         seen[i] = genes
     return flags
@@ -46,6 +48,8 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
             v = data[k]
             if v > 65535:
                 flags |= OVER_16_BITS
+                if v > 4294967295:
+                    flags |= OVER_32_BITS
             if not v >= 0:
                 flags |= NEGATIVE if v < 0 else NOT_FINITE
             if v != np.floor(v):
@@ -54,7 +58,7 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
                 flags |= NOT_FINITE
             block[g, indices[k]] = v
             totals[indices[k]] += v
-            seen[indices[k]] += v > 0
+            seen[indices[k]] += block[g, indices[k]] > 0
     return flags
 
 

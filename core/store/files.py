@@ -5,9 +5,10 @@ import json
 import mmap
 import os
 import shutil
+import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,8 @@ import numpy as np
 from core.errors import DamagedStoreError, StorageError
 
 UNFINISHED = ".unfinished"
+MANIFEST = "manifest.json"
+DAMAGED = "damaged"
 
 
 @contextmanager
@@ -36,6 +39,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             errno.EROFS: "the disk is read-only",
             errno.EACCES: "this user may not write there",
             errno.EPERM: "this user may not write there",
+            errno.ENOTDIR: "a part of this path is a file",
+            errno.EEXIST: "a part of this path is a file",
         }
         if error.errno not in reasons:
             raise
@@ -43,6 +48,32 @@ def storage_errors(path: Path) -> Iterator[None]:
             f"Cannot write to {path}: {reasons[error.errno]}. Make room, or choose another folder with "
             "--data-root or PERTURBSCOPE_DATA_ROOT."
         ) from error
+
+
+def make_room(path: Path) -> None:
+    """Claim a file's whole size on the disk, so that writing through a memory map cannot meet a full disk.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, path.stat().st_size))
+
+
+def need_room(folder: Path, n_bytes: int) -> None:
+    """Look for room before HDF5 writes: it crashes at exit once a disk filled up under it.
+
+    Raises
+    ------
+    OSError
+        If the disk has less room than is needed.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise OSError(errno.ENOSPC, f"{n_bytes / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
 
 
 @contextmanager
@@ -100,10 +131,14 @@ def write_text_atomically(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def write_manifest(folder: Path) -> None:
-    """List every file of a folder with its size and crc32."""
-    files = {p.name: {"bytes": p.stat().st_size, "crc32": _crc32(p)} for p in sorted(folder.iterdir()) if p.is_file()}
-    (folder / "manifest.json").write_text(json.dumps(files, indent=1))
+def write_manifest(folder: Path, sizes_only: Collection[str] = ()) -> None:
+    """List every file of a folder with its size and crc32; files that carry checksums of their own by size alone."""
+    files = {
+        p.name: {"bytes": p.stat().st_size, "crc32": None if p.name in sizes_only else _crc32(p)}
+        for p in sorted(folder.iterdir())
+        if p.is_file()
+    }
+    (folder / MANIFEST).write_text(json.dumps(files, indent=1))
 
 
 def check_manifest(folder: Path, *, contents: bool) -> None:
@@ -112,18 +147,40 @@ def check_manifest(folder: Path, *, contents: bool) -> None:
     Raises
     ------
     DamagedStoreError
-        If a file is missing, cut off or changed.
+        If a file is missing, cut off or changed, or was found damaged before.
+    """
+    with damage_said(folder):
+        files = json.loads((folder / MANIFEST).read_text())
+        if (folder / DAMAGED).exists():
+            raise damaged(folder, f"{folder} was found damaged")
+        for name, expected in files.items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != expected["bytes"]:
+                raise damaged(folder, f"{path} is missing or cut off")
+            if contents and expected["crc32"] not in (None, _crc32(path)):
+                raise damaged(folder, f"{path} has changed since it was written")
+
+
+@contextmanager
+def damage_said(folder: Path) -> Iterator[None]:
+    """Say in a sentence that a part of the Store cannot be read, and note it in the part's folder.
+
+    Raises
+    ------
+    DamagedStoreError
+        If reading fails in any of the ways in which damaged JSON, npz, Parquet and HDF5 fail.
     """
     try:
-        files = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise DamagedStoreError(f"{folder} has no readable manifest. Build the study again.") from error
-    for name, expected in files.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != expected["bytes"]:
-            raise DamagedStoreError(f"{path} is missing or cut off. Build the study again.")
-        if contents and _crc32(path) != expected["crc32"]:
-            raise DamagedStoreError(f"{path} has changed since it was written. Build the study again.")
+        yield
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise damaged(folder, f"A part of {folder} cannot be read ({type(error).__name__})") from error
+
+
+def damaged(folder: Path, what: str) -> DamagedStoreError:
+    """The error to raise; the folder is marked, so that the next build makes it anew although sizes agree."""
+    with suppress(OSError):
+        (folder / DAMAGED).touch()
+    return DamagedStoreError(f"{what}. Build the study again.")
 
 
 def _crc32(path: Path) -> int:

@@ -16,18 +16,20 @@ from core.errors import OptionError
 from core.schema import Values
 from core.stats.dispersion import dispersion_table
 from core.store._kernels import rows_of_tile
-from core.store.files import allocate_arrays, unfinished_file
+from core.store.files import allocate_arrays, make_room, need_room, unfinished_file
 from core.store.study import Study, size_factors
 from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 CELLS_AT_ONCE = 1024
+MAPPINGS = ("obsm", "varm", "obsp", "varp", "layers", "uns")
 
 
 def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, report: Report) -> int:
     """Write log-normalized X, highly variable genes and ``obsm["X_hvg"]`` of a study's file.
 
-    A log-normalized file keeps its X: it is not normalized twice.
+    A log-normalized file keeps its X: it is not normalized twice. What else an h5ad holds (obsm, layers, uns, …) is copied
+    as it is.
 
     Parameters
     ----------
@@ -62,11 +64,18 @@ def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, repor
     with open_source(study.path) as source:
         obs, var = source.obs, source.raw_var if study.roles.matrix == "raw" else source.var
         factors = size_factors(values, obs, study.roles, threads)
+        is_hdf5 = source.kind == "h5ad"
     table = _dispersions(study, n_top_genes)
     variable = np.flatnonzero(table["highly_variable"].to_numpy())
     var = var.assign(**{column: table[column].to_numpy() for column in table})
+    size = 8 * int(values.genes_seen.sum(dtype=np.int64)) + 4 * values.n_cells * variable.size + 20_000_000
     with unfinished_file(out) as unfinished:
-        _write_skeleton(unfinished, obs, var, values, variable.size)
+        need_room(out.parent, size)
+        _write_skeleton(unfinished, obs, var, values)
+        if is_hdf5:
+            _copy_the_rest(study.path, unfinished)
+        _write_own(unfinished, values.n_cells, variable.size, simulated=study.simulated)
+        make_room(unfinished)
         _write_values(unfinished, values, factors, variable, threads, report)
     return int(variable.size)
 
@@ -79,7 +88,7 @@ def _dispersions(study: Study, n_top_genes: int) -> pd.DataFrame:
     )[["highly_variable", "means", "dispersions", "dispersions_norm"]]
 
 
-def _write_skeleton(path: Path, obs: pd.DataFrame, var: pd.DataFrame, values: GeneMajor, n_variable: int) -> None:
+def _write_skeleton(path: Path, obs: pd.DataFrame, var: pd.DataFrame, values: GeneMajor) -> None:
     n_cells, n_genes = values.n_cells, values.n_genes
     indptr = np.concatenate([[0], np.cumsum(values.genes_seen, dtype=np.int64)])
     with h5py.File(path, "w") as file:
@@ -93,9 +102,29 @@ def _write_skeleton(path: Path, obs: pd.DataFrame, var: pd.DataFrame, values: Ge
                 del x[name].attrs[key]
         ad.io.write_elem(file, "obs", obs)
         ad.io.write_elem(file, "var", var)
-        uns = {"log1p": {}, "hvg": {"flavor": "seurat"}}
-        for name, elements in (("obsm", {}), ("varm", {}), ("obsp", {}), ("varp", {}), ("layers", {}), ("uns", uns)):
-            ad.io.write_elem(file, name, elements)
+        for name in MAPPINGS:
+            ad.io.write_elem(file, name, {})
+
+
+def _copy_the_rest(source: Path, out: Path) -> None:
+    """Copy the mappings of an h5ad byte for byte: nothing is decoded, and links out of the file are not followed."""
+    with h5py.File(source, "r") as read, h5py.File(out, "r+") as write:
+        for name in (*MAPPINGS, "raw"):
+            if read.get(name, getlink=True, getclass=True) is h5py.HardLink:
+                if name in write:
+                    del write[name]
+                read.copy(name, write, name)
+
+
+def _write_own(path: Path, n_cells: int, n_variable: int, *, simulated: bool) -> None:
+    with h5py.File(path, "r+") as file:
+        own: dict[str, dict[str, object]] = {"log1p": {}, "hvg": {"flavor": "seurat"}}
+        for name, element in own.items():
+            ad.io.write_elem(file, f"uns/{name}", element)
+        if simulated:
+            ad.io.write_elem(file, "uns/simulated", True)
+        if "X_hvg" in file["obsm"]:
+            del file["obsm/X_hvg"]
         allocate_arrays(file, {"obsm/X_hvg": ((n_cells, n_variable), "f4")})
 
 

@@ -38,7 +38,7 @@ from core.jobs.locks import build_lock
 from core.schema import ALL_PERTURBED, CONTROL, LEFT_OUT, Roles, Values
 from core.settings import settings
 from core.stats.groups import visiting_groups
-from core.store.files import check_manifest, map_arrays, storage_errors, write_text_atomically
+from core.store.files import check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
 from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
 from core.store.values import VALUES_VERSION, GeneMajor, Report, turn
@@ -158,6 +158,8 @@ def build_study(
     threads = worker_threads(settings().threads)
     with open_source(path) as source, storage_errors(data_root or settings().data_root):
         folder = _folder(source.fingerprint(), data_root)
+        if not remember and (study := _finished(folder, source, Path(path), overrides)):
+            return study
         folder.mkdir(parents=True, exist_ok=True)
         with build_lock(folder):
             saved = _read_study_json(folder)
@@ -171,6 +173,17 @@ def build_study(
             elif not saved:
                 _write_study_json(folder, source, Path(path), _roles_only(chosen), key)
         return Study(folder, key)
+
+
+def _finished(folder: Path, source: Source, path: Path, overrides: Mapping[str, Any]) -> "Study | None":
+    """The study, if nothing is to be built or noted: it needs no lock then, and no disk that can be written."""
+    saved = _read_study_json(folder)
+    if not saved or saved["path"] != str(path.absolute()) or saved["stat"] != _stat(path):
+        return None
+    roles = read_roles(source, _merged(saved.get("overrides", {}), overrides)).roles
+    key = _tables_key(roles)
+    current = bool(overrides) or key == saved["tables"]
+    return Study(folder, key) if current and _is_complete(folder, key, roles) else None
 
 
 def open_study(path_or_id: str | Path, *, data_root: Path | None = None, **overrides: Any) -> "Study":
@@ -197,9 +210,10 @@ def open_study(path_or_id: str | Path, *, data_root: Path | None = None, **overr
         If a study was built by another version, or a part of it is missing.
     """
     text = str(path_or_id)
-    if isinstance(path_or_id, Path) or Path(text).exists():
-        return build_study(path_or_id, data_root=data_root, **overrides)
     records = list_studies(data_root)
+    is_name = isinstance(path_or_id, str) and any(text in (record.id, record.name) for record in records)
+    if isinstance(path_or_id, Path) or (Path(text).exists() and not is_name):
+        return build_study(path_or_id, data_root=data_root, **overrides)
     for record in records:
         if text in (record.id, record.name):
             folder = _folder(record.id, data_root)
@@ -269,8 +283,9 @@ class Study:
         self.folder = folder
         self._tables = folder / "tables" / key
         check_manifest(self._tables, contents=False)
-        self._record = json.loads((self._tables / "tables.json").read_text())
-        if self._record["version"] != TABLES_VERSION:
+        with damage_said(self._tables):
+            self._record: dict[str, Any] = json.loads((self._tables / "tables.json").read_text())
+        if self._record.get("version") != TABLES_VERSION:
             raise DamagedStoreError("The tables were written by another version of Perturbscope. Build them again.")
         self._about = _read_study_json(folder)
         self.id: str = folder.name
@@ -319,7 +334,12 @@ class Study:
         return "activation" if rises > 2 * falls else "perturbation"
 
     def _table(self, name: str) -> pd.DataFrame:
-        return pd.read_parquet(self._tables / f"{name}.parquet")
+        with damage_said(self._tables):
+            return pd.read_parquet(self._tables / f"{name}.parquet")
+
+    def _arrays(self, name: str, group: str) -> dict[str, np.ndarray]:
+        with damage_said(self._tables):
+            return map_arrays(self._tables / name, group)
 
     @cached_property
     def genes(self) -> pd.DataFrame:
@@ -369,7 +389,7 @@ class Study:
     @cached_property
     def gene_values(self) -> GeneMajor:
         """The turned file."""
-        return GeneMajor.open(self.folder / "values" / _matrix_folder(self.roles.matrix))
+        return GeneMajor.open(self.folder / "values" / _values_folder(self.roles))
 
     def values(self, gene: str) -> np.ndarray:
         """One gene's values in all cells, in file order.
@@ -442,7 +462,7 @@ class Study:
         if not own or not self.has_counts:
             reason = "the file holds no counts" if own else f"{target} is not measured"
             raise OptionError(f"The totals cannot be taken without {target}: {reason}.")
-        with np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
             codes = {name: arrays[name] for name in arrays.files}
         totals = codes.pop("total") - self.values(own)
         codes["target"] = np.select(
@@ -502,15 +522,15 @@ class Study:
 
     @cached_property
     def _effects(self) -> dict[str, np.ndarray]:
-        return map_arrays(self._tables / "effects.h5ad", "layers")
+        return self._arrays("effects.h5ad", "layers")
 
     @cached_property
     def _pooled_effects(self) -> dict[str, np.ndarray]:
-        return map_arrays(self._tables / "pooled.h5ad", "layers")
+        return self._arrays("pooled.h5ad", "layers")
 
     @cached_property
     def _moments(self) -> dict[str, np.ndarray]:
-        maps = map_arrays(self._tables / "moments.h5", "target")
+        maps = self._arrays("moments.h5", "target")
         return {field: maps[field] for field in ("sum_log", "sum_counts", "sum_normalized")}
 
     @property
@@ -537,9 +557,7 @@ class Study:
             At the first part that is not as it was written.
         """
         check_manifest(self._tables, contents=True)
-        values = self.gene_values
-        for b in range(values.n_blocks):
-            values.block(b)
+        self.gene_values.verify()
 
 
 def _build_parts(source: Source, reading: RolesReading, folder: Path, key: str, threads: int, report: Report) -> None:
@@ -582,14 +600,11 @@ def _remove_outdated(tables: Path) -> None:
 
 
 def _values_of(source: Source, roles: Roles, folder: Path, threads: int, report: Report) -> GeneMajor:
-    where = folder / "values" / _matrix_folder(roles.matrix)
+    where = folder / "values" / _values_folder(roles)
     try:
-        values = GeneMajor.open(where)
+        return GeneMajor.open(where)
     except DamagedStoreError:
         return turn(source, roles.matrix, roles.values, where, threads, report)
-    if values.kind is not roles.values:
-        return turn(source, roles.matrix, roles.values, where, threads, report)
-    return values
 
 
 def _check_cells(cells: Cells, values: GeneMajor, roles: Roles) -> None:
@@ -651,7 +666,7 @@ def _is_complete(folder: Path, key: str, roles: Roles) -> bool:
     try:
         check_manifest(folder / "tables" / key, contents=False)
         record = json.loads((folder / "tables" / key / "tables.json").read_text())
-        GeneMajor.open(folder / "values" / _matrix_folder(roles.matrix))
+        GeneMajor.open(folder / "values" / _values_folder(roles))
     except (DamagedStoreError, OSError, ValueError):
         return False
     return bool(record["version"] == TABLES_VERSION)
@@ -662,10 +677,11 @@ def _tables_key(roles: Roles) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _matrix_folder(matrix: str) -> str:
-    """A safe folder name: layer names come from files."""
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in matrix)[:40]
-    return plain if plain == matrix else f"{plain}-{hashlib.sha256(matrix.encode()).hexdigest()[:8]}"
+def _values_folder(roles: Roles) -> str:
+    """A safe folder name, one a matrix and way of reading it: layer names come from files."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in roles.matrix)[:40]
+    name = plain if plain == roles.matrix else f"{plain}-{hashlib.sha256(roles.matrix.encode()).hexdigest()[:8]}"
+    return name if roles.values is Values.COUNTS else f"{name}-log"
 
 
 def _folder(study_id: str, data_root: Path | None) -> Path:
@@ -677,7 +693,8 @@ def _read_study_json(folder: Path) -> dict[str, Any]:
         record = json.loads((folder / "study.json").read_text())
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) and "tables" in record else {}
+    needed = {"id", "name", "path", "stat", "tables", "simulated", "n_cells", "n_genes", "n_targets", "built_at"}
+    return record if isinstance(record, dict) and needed <= record.keys() else {}
 
 
 def _write_study_json(folder: Path, source: Source, path: Path, overrides: Mapping[str, Any], key: str) -> None:

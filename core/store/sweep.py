@@ -26,7 +26,7 @@ from core.stats.groups import Groups
 from core.stats.moments import FIELDS, PAIR_FIELDS, Moments, add_up
 from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
 from core.stats.strata import van_elteren
-from core.store.files import allocate_arrays, map_arrays, release
+from core.store.files import allocate_arrays, make_room, map_arrays, need_room, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
@@ -195,7 +195,7 @@ class _Plan:
         # A power of two near the median keeps ratios within the range of sort keys and changes no tie.
         unit = 2.0 ** np.floor(np.log2(factors.median)) if factors.median > 0 else 1.0
         totals = factors.totals[groups.order]
-        divisor = np.where(totals > 0, totals / unit, 1.0)
+        divisor = np.where(totals > 0, totals / unit, np.inf)
         rank_row = np.where(groups.code_target == n_targets, n_targets + 1, groups.code_target)
         pooled = RankGroups(rank_row, np.zeros_like(rank_row), groups.code_cells, n_targets + 2, 1)
         strata = None
@@ -434,8 +434,10 @@ class _Tables:
         for name, rows in n_rows.items():
             sums = "f8" if name == "target" else "f4"
             layout |= {f"{name}/{field}": ((rows, n_genes), exact.get(field, sums)) for field in STORED}
+        need_room(folder, sum(rows * n_genes * np.dtype(kind).itemsize for (rows, _), kind in layout.values()))
         with h5py.File(folder / "moments.h5", "w") as file:
             allocate_arrays(file, layout)
+        make_room(folder / "moments.h5")
         self._moments = {
             name: map_arrays(folder / "moments.h5", name, writable=True) for name in ("target", "guide", "fold")
         }
@@ -443,6 +445,7 @@ class _Tables:
         for file_name, rows in (("effects.h5ad", t), ("pooled.h5ad", 1)):
             with h5py.File(folder / file_name, "w") as file:
                 allocate_arrays(file, {f"layers/{c}": ((rows, n_genes), kind) for c, kind in columns.items()})
+            make_room(folder / file_name)
         self._effects = map_arrays(folder / "effects.h5ad", "layers", writable=True)
         self._pooled = map_arrays(folder / "pooled.h5ad", "layers", writable=True)
         self._kept = 0

@@ -28,7 +28,7 @@ import pandas as pd
 
 from core.data.cells import Cells
 from core.data.neighbours import neighbours
-from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, Values
+from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, LEFT_OUT, Values
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
 from core.stats.energy import energy_distances, principal_axes
@@ -94,7 +94,7 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
     report
         Called with (phase, done, total, unit).
     """
-    counted = inputs.values.genes_seen > 0
+    counted = (inputs.values.genes_seen > 0) & (inputs.factors.totals > 0)
     groups = visiting_groups(inputs.cells, counted, SEED)
     with unfinished_folder(folder) as unfinished:
         swept = sweep(inputs.values, groups, inputs.factors, inputs.own_gene, unfinished, threads, report)
@@ -503,9 +503,12 @@ def _write_effect_names(path: Path, rows: pd.DataFrame, genes: pd.DataFrame) -> 
 def _write_record(inputs: TableInputs, groups: Groups, folder: Path) -> None:
     t = groups.n_targets
     left_out = dict(inputs.cells.left_out)
-    n_empty = int(((inputs.values.genes_seen == 0) & (inputs.cells.target != -2)).sum())
-    if n_empty:
-        left_out["no counts at all"] = n_empty
+    empty = inputs.values.genes_seen == 0
+    without_total = ~empty & (inputs.factors.totals <= 0)
+    for reason, cells in (("no counts at all", empty), ("no counts but of dominant genes", without_total)):
+        n = int((cells & (inputs.cells.target != LEFT_OUT)).sum())
+        if n:
+            left_out[reason] = n
     record = inputs.record | {
         "version": TABLES_VERSION,
         "n_cells": inputs.values.n_cells,

@@ -145,7 +145,10 @@ def save_upload(upload: Upload) -> Path:
                 unfinished.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise StorageError(f"The upload could not be kept in {folder}: {error.strerror or error}.") from error
+        raise StorageError(
+            f"The upload could not be kept in {folder}: {error.strerror or error}. Make room, or choose another folder "
+            "with PERTURBSCOPE_DATA_ROOT."
+        ) from error
     return target
 
 
@@ -361,7 +364,13 @@ def open_dialog() -> None:
         return
     with shown_errors():
         path = save_upload(uploaded) if uploaded is not None else allowed_path(picked or "")
-        open_or_ask(path)
+        try:
+            open_or_ask(path)
+        except UnreadableFileError:
+            if uploaded is not None:  # gigabytes that can never be opened are not kept
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+            raise
 
 
 def open_or_ask(path: Path) -> None:

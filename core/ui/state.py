@@ -170,7 +170,8 @@ def target_names(study: Study) -> list[str]:
 def strongest_target(study: Study) -> str:
     """The target that changes most genes: a page with something to see for who has not asked yet."""
     targets = study.targets
-    return str(targets["n_significant"].idxmax()) if len(targets) else ALL_PERTURBED
+    column = "n_significant_stratified" if study.stratified_default else "n_significant"
+    return str(targets[column].idxmax()) if len(targets) else ALL_PERTURBED
 
 
 # ------------------------------------------------------------------------------------------- views and figures

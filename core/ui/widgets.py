@@ -20,7 +20,7 @@ from core.ui.state import View
 from core.views.parts import Care, Note, Vital
 from core.views.perturbation import PerturbationView
 from core.views.study import StudyView
-from core.views.text import escape_html, escape_markdown, p_value, plain, plural, signed
+from core.views.text import NOTHING, escape_html, escape_markdown, p_value, plain, plural, signed
 
 PERTURBATION_PAGE = Path(__file__).parents[2] / "pages" / "perturbation.py"
 HIGHLIGHT_WIDTH = 190
@@ -389,6 +389,7 @@ def targets_card(view: StudyView) -> None:
         column_config=formats,
         on_select="rerun",
         selection_mode="single-row",
+        placeholder=NOTHING,
         key="targets",
         alt=f"Table of {len(view.targets):,} targets",
     )

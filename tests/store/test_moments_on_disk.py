@@ -101,12 +101,8 @@ def test_a_count_too_large_to_be_kept_is_refused_rather_than_wrapped(tmp_path):
     screen = small_screen(150, 40, seed=4)
     screen.counts[7, 33] = 5_000_000_000
     path = screen.write(tmp_path / "a.h5ad", "csr", "float64")
-    try:
-        study = build_study(path, data_root=tmp_path)
-    except InvalidValuesError as error:
-        assert "5,000,000,000" in str(error) or "5000000000" in str(error) or "5e+09" in str(error)
-    else:
-        assert study.values("GENE33")[7] == 5_000_000_000
+    with pytest.raises(InvalidValuesError, match="4,294,967,295"):
+        build_study(path, data_root=tmp_path)
 
 
 @pytest.mark.parametrize(("n_cells", "n_genes"), [(61, 1), (61, 33), (1023, 32), (1024, 64), (1025, 31)])

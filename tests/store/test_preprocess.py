@@ -94,6 +94,22 @@ def test_chunks_of_cells_join_without_a_seam(n_cells, tmp_path):
     check_equal(preprocessed(study, tmp_path / "out.h5ad"), scanpys(screen.adata()))
 
 
+@pytest.mark.parametrize("where", ["raw", "layers/counts"])
+def test_counts_beside_x_are_taken_with_their_own_genes(where, tmp_path):
+    screen = small_screen(200, 60, seed=6)
+    adata = screen.adata()
+    if where == "raw":
+        adata.raw = adata.copy()
+        adata = adata[:, ::2].copy()
+    else:
+        adata.layers["counts"] = adata.X.copy()
+    adata.X = sp.csr_matrix(adata.X.log1p())
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    study = build_study(tmp_path / "a.h5ad", data_root=tmp_path)
+    assert study.roles.matrix == where
+    check_equal(preprocessed(study, tmp_path / "out.h5ad"), scanpys(screen.adata()))
+
+
 def test_log_normalized_values_are_not_normalized_twice(logged, tmp_path):
     source = ad.read_h5ad(logged.path)
     got = preprocessed(logged.study, tmp_path / "out.h5ad")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
-from core.errors import OptionError, PerturbscopeError, UnknownTargetError
+from core.errors import OptionError, PerturbscopeError, UnknownGeneError, UnknownTargetError
 from core.schema import ALL_PERTURBED, Values
 from core.settings import settings
 
+LOG_SCALE = {"scale": "log-normalized"}
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -74,7 +75,7 @@ def _stats(args: argparse.Namespace) -> None:
     else:
         print("note: the file holds no counts; gene_statistics.csv is not written", file=sys.stderr)
     _write_csv(gene_statistics(study, "log-normalized"), args.out / "gene_statistics_log_normalized.csv")
-    _write_plots(study, None, args.out / "plots", {"gene_mean_distribution": {}})
+    _write_plots(study, None, args.out / "plots", {"gene_mean_distribution": {} if study.has_counts else LOG_SCALE})
 
 
 def _delta(args: argparse.Namespace) -> None:
@@ -87,7 +88,7 @@ def _delta(args: argparse.Namespace) -> None:
     _write_csv(plain, args.out / "gene_delta_all_sorted.csv")
     _write_csv(plain.head(TOP), args.out / "gene_delta_top50.csv")
     _write_csv(table, args.out / "gene_delta_with_nonzero_fraction.csv")
-    scale = {"scale": args.scale} if study.has_counts else {}
+    scale = {"scale": args.scale}
     _write_plots(study, target, args.out / "plots", {"scatter": scale, "top_deltas": {}})
 
 
@@ -105,9 +106,9 @@ def _effects(args: argparse.Namespace) -> None:
             raise OptionError("An .h5ad holds the effects of all targets: leave out --target, or write X.csv.")
         with unfinished_file(args.out) as temporary:
             shutil.copyfile(study.effects_path, temporary)
+        print(args.out)
     else:
         raise OptionError(f"{args.out} should end in .h5ad (all targets) or .csv (one target).")
-    print(args.out)
 
 
 def _preprocess(args: argparse.Namespace) -> None:
@@ -130,9 +131,15 @@ def _export(args: argparse.Namespace) -> None:
     figure = figure_named(args.figure)
     view = _view(study, figure.subject, args.target)
     options = dict(_option(text) for text in args.option)
+    known = [name for name, _ in figure.options]
+    for name in options:
+        if name not in known:
+            choice = f"it has {', '.join(known)}" if known else "it has none"
+            raise OptionError(f"The figure {figure.name} has no option {name!r}: {choice}.")
+    highlight = tuple(_gene(study, gene) for gene in args.gene)
     rendered = export_figure(
         figure.name, view, format=args.format, width_mm=args.width_mm, shape=args.shape, dpi=args.dpi,
-        highlight=tuple(args.gene), **options,
+        highlight=highlight, **options,
     )  # fmt: skip
     written = [(args.out, rendered)]
     if args.data:
@@ -228,6 +235,13 @@ def _target(study: Any, name: str | None) -> str:
     found: str | None = study.find_target(name)
     if found is None:
         raise UnknownTargetError(name, study.targets.index, study.roles.target_col)
+    return found
+
+
+def _gene(study: Any, name: str) -> str:
+    found: str | None = study.find_gene(name)
+    if found is None:
+        raise UnknownGeneError(name, study.genes.index)
     return found
 
 

@@ -51,7 +51,8 @@ def _normalized_within_bins(table: pd.DataFrame) -> np.ndarray:
     mean, sd = grouped.mean(), grouped.std(ddof=1)
     single = sd.isna()  # one gene in a bin gets 1, as in scanpy
     sd[single], mean[single] = mean[single], 0.0
-    z = (table["dispersions"].to_numpy() - mean[bins].to_numpy()) / sd[bins].to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):  # genes that are all alike have no score
+        z = (table["dispersions"].to_numpy() - mean[bins].to_numpy()) / sd[bins].to_numpy()
     return np.asarray(z, float)
 
 

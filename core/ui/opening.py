@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -368,8 +369,7 @@ def open_dialog() -> None:
             open_or_ask(path)
         except UnreadableFileError:
             if uploaded is not None:  # gigabytes that can never be opened are not kept
-                path.unlink(missing_ok=True)
-                path.parent.rmdir()
+                shutil.rmtree(path.parent, ignore_errors=True)
             raise
 
 

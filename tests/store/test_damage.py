@@ -129,7 +129,6 @@ def test_a_read_that_fails_in_passing_is_no_damage(number, study, path, root, mo
     with monkeypatch.context() as patch:
         patch.setattr(type(path), "read_text", fail)
         with pytest.raises((OSError, PerturbscopeError)):
-            use(open_study(study.id, data_root=root))
             use(Study(study.folder, study.fingerprint.partition("-")[2]))
     use(build_study(path, data_root=root))
     assert {p: p.stat().st_ino for p in study.folder.rglob("*") if p.is_file()} == before

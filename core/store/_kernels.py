@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-NEGATIVE, NOT_FINITE, FRACTION, OVER_16_BITS, OVER_32_BITS = 1, 2, 4, 8, 16
+NEGATIVE, NOT_FINITE, FRACTION, OVER_8_BITS, OVER_16_BITS, OVER_32_BITS = 1, 2, 4, 8, 16, 32
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
@@ -21,6 +21,7 @@ def scatter_rows(first, last, indptr, indices, data, place, tile, totals, seen, 
             v = data[k]
             if v > 255:
                 over_8_bits[indices[k]] = 1
+                flags |= OVER_8_BITS
                 if v > 65535:
                     flags |= OVER_16_BITS
                     if v > 4294967295:
@@ -46,10 +47,12 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
     for g in range(indptr.size - 1):
         for k in range(indptr[g], indptr[g + 1]):
             v = data[k]
-            if v > 65535:
-                flags |= OVER_16_BITS
-                if v > 4294967295:
-                    flags |= OVER_32_BITS
+            if v > 255:
+                flags |= OVER_8_BITS
+                if v > 65535:
+                    flags |= OVER_16_BITS
+                    if v > 4294967295:
+                        flags |= OVER_32_BITS
             if not v >= 0:
                 flags |= NEGATIVE if v < 0 else NOT_FINITE
             if v != np.floor(v):

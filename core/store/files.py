@@ -19,6 +19,8 @@ from core.errors import DamagedStoreError, StorageError
 UNFINISHED = ".unfinished"
 MANIFEST = "manifest.json"
 DAMAGED = "damaged"
+PASSING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EINTR, errno.EAGAIN}
+"""Failures to read that say nothing about what is on the disk."""
 
 
 @contextmanager
@@ -173,6 +175,8 @@ def damage_said(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise DamagedStoreError(f"{folder} cannot be read now: {os.strerror(error.errno)}. Try again.") from error
         raise damaged(folder, f"A part of {folder} cannot be read ({type(error).__name__})") from error
 
 

@@ -37,7 +37,16 @@ from core.data.chunks import CellChunk, GeneChunk, cell_chunks, gene_chunks
 from core.data.reading import Source
 from core.errors import DamagedStoreError, InvalidValuesError
 from core.schema import Values
-from core.store._kernels import FRACTION, NEGATIVE, NOT_FINITE, OVER_16_BITS, OVER_32_BITS, scatter_columns, scatter_rows
+from core.store._kernels import (
+    FRACTION,
+    NEGATIVE,
+    NOT_FINITE,
+    OVER_8_BITS,
+    OVER_16_BITS,
+    OVER_32_BITS,
+    scatter_columns,
+    scatter_rows,
+)
 from core.store.files import check_manifest, damage_said, damaged, fsync_folder, unfinished_folder, write_manifest
 
 VALUES_VERSION = 2
@@ -45,6 +54,7 @@ GENES_A_BLOCK = 32
 CELLS_A_CHUNK = 8192
 TILE_BYTES = 300_000_000
 MOST_COUNTS = 2**32 - 1
+MOST_LOGGED = 255
 
 Report = Callable[[str, int, int, str], None]
 
@@ -241,7 +251,7 @@ def _turn_into(
 ) -> None:
     shape = source.matrices[matrix]
     by_gene = shape.layout == "csc"
-    writer = _TileWriter(folder, shape.n_cells, shape.n_genes, dtype)
+    writer = _TileWriter(folder, shape.n_cells, shape.n_genes, dtype, kind)
     with ThreadPoolExecutor(max(1, threads)) as pool:
         turn_layout = _turn_columns if by_gene else _turn_rows
         totals, seen = turn_layout(source, matrix, writer, pool, max(1, threads), report)
@@ -340,6 +350,11 @@ def _check(flags: list[int], writer: "_TileWriter", matrix: str, where: Callable
             f"{matrix} holds a value that is {what}: {where()}. Expected counts or log-normalized values, which are "
             "finite and at least 0. Scaled or corrected matrices cannot be used: point to a counts layer or raw."
         )
+    if writer.kind is Values.LOG_NORMALIZED and met & OVER_8_BITS:
+        raise InvalidValuesError(
+            f"{matrix} holds values over {MOST_LOGGED}: no log-normalized value is as large. Read it as counts "
+            "(--values counts), or choose another matrix."
+        )
     if writer.dtype.kind == "u":
         if met & FRACTION:
             raise _OtherType("float32")
@@ -370,8 +385,8 @@ def _where_in_columns(piece: GeneChunk, data: np.ndarray) -> str:
 class _TileWriter:
     """Compresses tiles in threads and appends them to blocks.bin."""
 
-    def __init__(self, folder: Path, n_cells: int, n_genes: int, dtype: np.dtype) -> None:
-        self.n_cells, self.n_genes, self.dtype = n_cells, n_genes, dtype
+    def __init__(self, folder: Path, n_cells: int, n_genes: int, dtype: np.dtype, kind: Values) -> None:
+        self.n_cells, self.n_genes, self.dtype, self.kind = n_cells, n_genes, dtype, kind
         fitting = TILE_BYTES // max(1, n_genes * dtype.itemsize) // 1024 * 1024
         self.cells_a_chunk = int(min(CELLS_A_CHUNK, max(1024, fitting)))
         chunks, blocks = -(-n_cells // self.cells_a_chunk), -(-n_genes // GENES_A_BLOCK)

@@ -29,7 +29,7 @@ WATCH = """() => {
 
 
 @contextmanager
-def served(script: Path, root: Path):
+def served(script: Path, root: Path, folder: Path = ROOT):
     """A Streamlit server on a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -37,7 +37,7 @@ def served(script: Path, root: Path):
     environment = os.environ | {"PERTURBSCOPE_DATA_ROOT": str(root)}
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     try:
         for _ in range(300):
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
@@ -76,7 +76,7 @@ def main() -> None:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        with served(empty, root) as url:
+        with served(empty, root, Path(folder)) as url:  # without our configuration: plain Streamlit
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(url)
             page.get_by_text("Switch").wait_for(timeout=30_000)

@@ -2,19 +2,10 @@
 
 import streamlit as st
 
-from core.ui.opening import study_or_way_to_one
+from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top_card
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
-from core.ui.widgets import (
-    card,
-    checks_card,
-    effect_card,
-    figure_card,
-    genes_card,
-    headline,
-    page_header,
-    title,
-    top_card,
-)
+from core.ui.study_status import study_or_way_to_one
+from core.ui.widgets import card, figure_card, headline, page_header, title
 
 study = study_or_way_to_one()
 heading, picker = page_header()

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from core.ui.opening import built_study, roles_card
 from core.ui.state import study_view
-from core.ui.widgets import card, care_list, figure_card, figure_tabs, headline, targets_card, title
+from core.ui.study_cards import care_list, figure_tabs, targets_card
+from core.ui.study_status import built_study, roles_card
+from core.ui.widgets import card, figure_card, headline, title
 
 study = built_study()
 view = study_view(study)

@@ -316,7 +316,7 @@ def sheet(
         total, tall = page.width, height or page.height
     else:
         label, title, tick, gap = 11.5, 12.0, 5.0, 4.0
-        total, tall = width or 620.0, height or 430.0
+        total, tall = width or 620.0, height or 408.0
     widest = max((text_width(t, label) for t in y_labels), default=0.0)
     left = widest + (tick + gap if widest else gap) + (title + 2.5 * gap if y_title else gap)
     axis = tick + gap + label + (title + 2 * gap if x_title else 0.0)

@@ -1,8 +1,7 @@
 """Comparisons within strata: van Elteren's test, and whether a target is spread over strata as the controls are."""
 
 import numpy as np
-from scipy.special import log_ndtr
-from scipy.stats import chi2_contingency
+from scipy.special import chdtrc, log_ndtr
 
 ASSOCIATION_P = 0.01
 ASSOCIATION_SHARE = 0.1
@@ -65,5 +64,18 @@ def association(cells: np.ndarray, control_cells: np.ndarray) -> tuple[float, bo
     if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
         return float("nan"), False
     share = table / table.sum(axis=1, keepdims=True)
-    p = float(chi2_contingency(table).pvalue)
+    p = _chi_square_p(table)
     return p, p < ASSOCIATION_P and float(np.abs(share[0] - share[1]).max()) > ASSOCIATION_SHARE
+
+
+def _chi_square_p(table: np.ndarray) -> float:
+    """P of Pearson's chi-square test, with Yates' correction for 2 x 2, as ``scipy.stats.chi2_contingency``.
+
+    Written out, since ``scipy.stats`` takes half a second to import and the server needs nothing else of it.
+    """
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    distance = np.abs(table - expected)
+    if freedom == 1:
+        distance = distance - np.minimum(0.5, distance)
+    return float(chdtrc(freedom, (distance**2 / expected).sum()))

@@ -28,7 +28,7 @@ MAPPINGS = ("obsm", "varm", "obsp", "varp", "layers", "uns")
 def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, report: Report) -> int:
     """Write log-normalized X, highly variable genes and ``obsm["X_hvg"]`` of a study's file.
 
-    A log-normalized file keeps its X: it is not normalized twice. What else an h5ad holds (obsm, layers, uns, …) is copied
+    A log-normalized file keeps its X: it is not normalized twice. What else an h5ad holds (obsm, layers, uns) is copied
     as it is.
 
     Parameters

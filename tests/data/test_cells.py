@@ -247,7 +247,12 @@ def test_cells_without_a_batch_form_one_of_their_own():
     assert cells.notes == ("1 cell without a batch in obs['batch']: the batch 'not named'.",)
 
 
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=8))
+# HDF5 and numpy end a text at NUL, so no file names anything by it; surrogates are no text
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8
+    )
+)
 def test_any_text_names_a_batch(names):
     obs = pd.DataFrame({"target_gene": ["STAT1", *["non-targeting"] * len(names)], "batch": [names[0], *names]})
 

@@ -10,7 +10,7 @@ import pytest
 from core.errors import OutsideFoldersError, StorageError, UploadError
 from core.jobs import queue
 from core.settings import settings
-from core.ui import opening
+from core.ui import doors, opening
 from tests.small_screens import small_screen
 
 
@@ -23,7 +23,7 @@ class Upload(io.BytesIO):
         self.size = len(content)
 
 
-HDF5 = opening.HDF5_MAGIC + b"the rest of it"
+HDF5 = doors.HDF5_MAGIC + b"the rest of it"
 
 
 # ------------------------------------------------------------------------------------------------------- paths
@@ -34,9 +34,9 @@ def test_a_path_in_a_data_folder_is_opened_absolute_or_relative(tmp_path):
     file.parent.mkdir()
     file.touch()
 
-    assert opening.allowed_path(str(file)) == file
-    assert opening.allowed_path("below/screen.h5ad") == file
-    assert opening.allowed_path(f"  {file} ") == file
+    assert doors.allowed_path(str(file)) == file
+    assert doors.allowed_path("below/screen.h5ad") == file
+    assert doors.allowed_path(f"  {file} ") == file
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_path_in_a_data_folder_is_opened_absolute_or_relative(tmp_path):
 )
 def test_any_other_path_is_refused_with_a_sentence(text):
     with pytest.raises(OutsideFoldersError) as refused:
-        opening.allowed_path(text)
+        doors.allowed_path(text)
     assert len(str(refused.value)) < 700
 
 
@@ -63,7 +63,7 @@ def test_a_link_that_leads_out_of_the_folders_is_refused(tmp_path):
 
     for text in ("link.h5ad", "folder/hostname", str(tmp_path / "folder" / "hostname")):
         with pytest.raises(OutsideFoldersError):
-            opening.allowed_path(text)
+            doors.allowed_path(text)
 
 
 def test_a_circle_of_links_is_refused(tmp_path):
@@ -71,7 +71,7 @@ def test_a_circle_of_links_is_refused(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a")
 
     try:
-        path = opening.allowed_path(str(tmp_path / "a"))
+        path = doors.allowed_path(str(tmp_path / "a"))
     except OutsideFoldersError:
         return
     assert not path.exists()  # Python 3.13 leaves the circle as it is; the reader then says that nothing is there
@@ -82,7 +82,7 @@ def test_the_data_roots_own_uploads_may_be_opened(data_root):
     file.parent.mkdir(parents=True)
     file.touch()
 
-    assert opening.allowed_path(str(file)) == file.resolve()
+    assert doors.allowed_path(str(file)) == file.resolve()
 
 
 def test_the_rest_of_the_data_root_may_not(tmp_path, monkeypatch):
@@ -90,7 +90,7 @@ def test_the_rest_of_the_data_root_may_not(tmp_path, monkeypatch):
     settings.cache_clear()
 
     with pytest.raises(OutsideFoldersError):
-        opening.allowed_path(str(settings().data_root / "jobs.sqlite"))
+        doors.allowed_path(str(settings().data_root / "jobs.sqlite"))
 
 
 def test_files_are_found_by_their_ending_and_neither_hidden_ones_nor_links(tmp_path):
@@ -99,7 +99,7 @@ def test_files_are_found_by_their_ending_and_neither_hidden_ones_nor_links(tmp_p
         (tmp_path / name).touch()
     (tmp_path / "link.h5ad").symlink_to(tmp_path / "a.h5ad")
 
-    found = [Path(path).relative_to(tmp_path).as_posix() for path in opening.found_files()]
+    found = [Path(path).relative_to(tmp_path).as_posix() for path in doors.found_files()]
 
     assert found == ["a.h5ad", "deep/b.h5", "deep/c.zarr"]
 
@@ -108,8 +108,8 @@ def test_files_are_found_by_their_ending_and_neither_hidden_ones_nor_links(tmp_p
 
 
 def test_an_upload_is_kept_once_under_the_hash_of_its_content(data_root):
-    first = opening.save_upload(Upload("My screen (1).h5ad", HDF5))
-    again = opening.save_upload(Upload("My screen (1).h5ad", HDF5))
+    first = doors.save_upload(Upload("My screen (1).h5ad", HDF5))
+    again = doors.save_upload(Upload("My screen (1).h5ad", HDF5))
 
     assert first == again
     assert first.read_bytes() == HDF5
@@ -119,7 +119,7 @@ def test_an_upload_is_kept_once_under_the_hash_of_its_content(data_root):
 
 @pytest.mark.parametrize("name", ["../../../etc/cron.d/x", "..\\..\\x.h5ad", "/abs/olute.h5ad", "", "....", "a" * 5000])
 def test_the_name_of_an_upload_leads_nowhere(data_root, name):
-    path = opening.save_upload(Upload(name, HDF5))
+    path = doors.save_upload(Upload(name, HDF5))
 
     assert path.resolve().is_relative_to((data_root / "uploads").resolve())
     assert path.suffix == ".h5ad" and len(path.name) < 100
@@ -130,14 +130,14 @@ def test_an_upload_over_the_limit_is_refused_with_both_sizes(monkeypatch, data_r
     settings.cache_clear()
 
     with pytest.raises(UploadError, match="2 MB; uploads may have 1 MB"):
-        opening.save_upload(Upload("large.h5ad", HDF5 + bytes(2 * 2**20)))
+        doors.save_upload(Upload("large.h5ad", HDF5 + bytes(2 * 2**20)))
     assert not (data_root / "uploads").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"gene,cell\n1,2\n", opening.HDF5_MAGIC[:5]])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"gene,cell\n1,2\n", doors.HDF5_MAGIC[:5]])
 def test_an_upload_that_is_no_hdf5_file_is_refused(data_root, content):
     with pytest.raises(UploadError, match="not an HDF5 file"):
-        opening.save_upload(Upload("screen.h5ad", content))
+        doors.save_upload(Upload("screen.h5ad", content))
     assert not (data_root / "uploads").exists()
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_nothing_half_written(monkeypatch, data_root):
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(StorageError, match="No space left on device"):
-        opening.save_upload(Upload("screen.h5ad", HDF5))
+        doors.save_upload(Upload("screen.h5ad", HDF5))
     assert list((data_root / "uploads").rglob("*")) == []
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_server_and_its_pages_import_neither_torch_nor_scanpy():
     code = (
-        "import sys, app, core.ui.opening, core.ui.state, core.ui.widgets\n"
+        "import sys, app, core.ui.study_status, core.ui.study_cards, core.ui.perturbation_cards\n"
         "print([name for name in ('torch', 'scanpy', 'sklearn') if name in sys.modules])"
     )
 

@@ -1,0 +1,171 @@
+"""The cards of the Perturbation page: all genes at once, the largest changes, the checks, the table."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.figures import genes_in_box
+from core.figures.export import file_name
+from core.store import Study
+from core.ui import address
+from core.ui.errors import shown_errors
+from core.ui.export_menu import export_button
+from core.ui.widgets import card_header, figure, figure_card, table_download
+from core.views.perturbation import PerturbationView
+from core.views.text import escape_markdown, p_value, plural, signed
+
+CHECK_ICONS = {True: ":green[:material/check:]", False: ":orange[:material/warning:]", None: ":gray[:material/remove:]"}
+HIGHLIGHT_WIDTH = 190
+SMALLEST_SHOWN = 1e-300
+"""A p value below is shown as this: zero is no p value."""
+EFFECT_FIGURES = {"Scatter": "scatter", "Volcano": "volcano", "MA plot": "ma"}
+ORDERS = {"delta": "delta", "log2 FC": "log2_fold_change", "FDR": "fdr"}
+SCALES = {"Log-normalized": "log-normalized", "Counts": "counts"}
+MOST_OFFERED = 500
+MOST_LINES = 6
+FRAME_HEIGHT = 450
+
+
+@st.fragment
+def effect_card(view: PerturbationView, study: Study) -> None:
+    """All genes at once: scatter, volcano or MA plot, with highlights, and what is picked in it in words."""
+    with shown_errors():
+        with card_header():
+            name = EFFECT_FIGURES[
+                address.switch("Figure", list(EFFECT_FIGURES), key="figure", label_visibility="collapsed")
+            ]
+            highlight, unknown = pick_highlights(view, study)
+            options: dict[str, Any] = {"highlight": highlight} | figure_options(name, study)
+            export_button(name, view, **options)
+        picked = figure(name, view, picks=True, **options)
+        for text in unknown:
+            st.caption(f":orange[:material/warning:] No gene is called {escape_markdown(text)}.")
+        for gene in list(dict.fromkeys([*picked_genes(picked), *highlight]))[:MOST_LINES]:
+            st.markdown(gene_line(view, gene))
+        boxed(genes_in_box(view, name, box_of(picked), **options), view, name)
+
+
+def figure_options(name: str, study: Study) -> dict[str, Any]:
+    """What can be chosen about a figure beyond its kind: its scale, and every gene as a dot."""
+    options: dict[str, Any] = {}
+    with st.popover("Options", type="tertiary", icon=":material/tune:"):
+        if study.has_counts:
+            scale = SCALES[address.switch("Axes of the scatter", list(SCALES), key="scale")]
+            if name == "scatter":
+                options["scale"] = scale
+        options["every"] = st.toggle(
+            "Every gene as a dot", key="every", bind="query-params",
+            help="Instead of tiles that are darker where more genes lie. Takes longer to draw.",
+        )  # fmt: skip
+    return options
+
+
+def pick_highlights(view: PerturbationView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+    """Genes to ring in the figure, typed or picked, and those typed names that are no gene of the study."""
+    typed = st.multiselect(
+        "Highlight genes",
+        list(view.genes.index[:MOST_OFFERED]),
+        key="highlight",
+        placeholder="Highlight genes",
+        accept_new_options=True,
+        label_visibility="collapsed",
+        bind="query-params",
+        select_all=False,
+        width=HIGHLIGHT_WIDTH,
+    )
+    words = [word for text in typed for word in re.split(r"[\s,;]+", text) if word]  # a pasted list is one text
+    found = [word if word in view.genes.index else study.find_gene(word) for word in words]
+    known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
+    return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
+
+
+def picked_genes(picked: Any) -> list[str]:
+    """The genes whose dots were clicked."""
+    points = picked.selection.get("pick", []) if picked else []
+    return [str(point["gene"]) for point in points if point.get("gene")]
+
+
+def box_of(picked: Any) -> dict[str, Sequence[float]]:
+    """The ranges of the box that was drawn; empty where there is none."""
+    ranges = picked.selection.get("box", {}) if picked else {}
+    return {axis: [float(end) for end in ends] for axis, ends in ranges.items()} if ranges else {}
+
+
+def gene_line(view: PerturbationView, gene: str) -> str:
+    """One gene's numbers as a line."""
+    if gene not in view.genes.index:
+        return f"**{escape_markdown(gene)}** has no numbers here."
+    row = view.genes.loc[gene]
+    return (
+        f"**{escape_markdown(gene)}** {number_words(row['ctrl_mean'])} in controls, "
+        f"{number_words(row['pert_mean'])} in perturbed cells (log-normalized): delta {signed(row['delta'])}, "
+        f"log2 FC {signed(row['log2_fold_change'])}, FDR {p_value(row['fdr'])}."
+    )
+
+
+def number_words(x: float) -> str:
+    """A mean with two decimals."""
+    return f"{x:.2f}"
+
+
+def boxed(genes: Sequence[str], view: PerturbationView, name: str) -> None:
+    """The genes in the box that was drawn, as a table to look at and to take."""
+    if not genes:
+        return
+    with card_header():
+        st.markdown(f"**{plural(len(genes), 'gene')} in the box**")
+        rows = view.genes.loc[list(genes)]
+        table_download("Table (CSV)", rows, file_name(f"{name}_box", view, None, "csv"), key="boxed")
+    genes_table(rows, view, height=min(38 + 35 * len(genes), 250))
+
+
+@st.fragment
+def top_card(view: PerturbationView) -> None:
+    """The fifty largest changes as signed bars, in a frame that scrolls."""
+    with shown_errors():
+        with card_header():
+            by = ORDERS[address.switch("Order", list(ORDERS), key="by", label_visibility="collapsed")]
+            export_button("top_deltas", view, by=by)
+        figure("top_deltas", view, frame=FRAME_HEIGHT, by=by)
+
+
+def checks_card(view: PerturbationView) -> None:
+    """Can I trust it: each check with its number in words; a failed one is orange, with a triangle."""
+    st.header("Can I trust it?", anchor=False)
+    for check in view.checks:
+        st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
+    if view.calibration:
+        st.caption(view.calibration)
+
+
+def genes_card(view: PerturbationView) -> None:
+    """The table of all genes, searchable, with its own download; the distribution of deltas, closed at first."""
+    with card_header():
+        st.header(f"All {plural(len(view.genes), 'gene')}", anchor=False)
+        table_download("Table (CSV)", view.genes, file_name("genes", view, None, "csv"), key="all-genes")
+    genes_table(view.genes, view)
+    more = st.expander("Distribution of the deltas", key="deltas", on_change="rerun")
+    if more.open:
+        with more:
+            figure_card("delta_distribution", view)
+
+
+def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -> None:
+    """Genes with means, change and test; the table's own search finds a symbol."""
+    perturbed = view.modality.capitalize()
+    columns = {
+        "gene": st.column_config.TextColumn("Gene", pinned=True),
+        "ctrl_mean": st.column_config.NumberColumn("Control", format="%.2f", help="Mean log-normalized expression."),
+        "pert_mean": st.column_config.NumberColumn(perturbed, format="%.2f", help="Mean log-normalized expression."),
+        "delta": st.column_config.NumberColumn("delta", format="%+.2f", help=f"{perturbed} minus control."),
+        "log2_fold_change": st.column_config.NumberColumn(
+            "log2 FC", format="%+.2f", help="Of mean normalized counts, 0.01 added to both."
+        ),
+        "fdr": st.column_config.NumberColumn("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg."),
+        "highly_variable": st.column_config.CheckboxColumn("Variable", help="Among the highly variable genes."),
+    }
+    shown = rows[list(columns)].assign(fdr=rows["fdr"].clip(lower=SMALLEST_SHOWN))
+    st.dataframe(shown, hide_index=True, height=height, column_config=columns, alt=f"Table of {len(rows):,} genes")

@@ -45,6 +45,8 @@ def pick(
         st.session_state[key] = meant or text
         _write(key, meant or text)
     value = st.selectbox(label, options, index=None, key=key, bind="query-params", required=True, **look)
+    if value is not None and value not in (text, meant):  # Back and Forward change the widget as it is made
+        text, meant = value, resolve(value)
     if meant is not None and meant != value:
         settle(key, meant)
     return text

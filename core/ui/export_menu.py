@@ -60,20 +60,24 @@ def _choices(figure: Figure) -> tuple[str, float, str, int]:
     last["form"] = _switch("Format", list(FORMATS), last["form"])
     last["width"] = _switch("Width", [*WIDTHS, OTHER], last["width"])
     if last["width"] == OTHER:
+        st.session_state.setdefault("export-mm", int(last["mm"]))
         last["mm"] = st.number_input(
-            "Width in mm", 20, 400, int(last["mm"]), help="Nature takes 89 and 183 mm, Science 57, 121 and 184 mm."
+            "Width in mm", 20, 400, key="export-mm", help="Nature takes 89 and 183 mm, Science 57, 121 and 184 mm."
         )
     if figure.shapes:
         last["shape"] = _switch("Shape", SHAPES, last["shape"])
     if figure.cloud or last["form"] == "PNG":
         label = "Dots per inch" if last["form"] == "PNG" else "Dots per inch, point cloud only"
-        last["dpi"] = _switch(label, DPI, last["dpi"])
+        last["dpi"] = _switch(label, DPI, last["dpi"], key="dpi")
     width_mm = float(WIDTHS.get(last["width"], last["mm"]))
     return last["form"], width_mm, last["shape"], last["dpi"]
 
 
-def _switch(label: str, options: Any, now: Any) -> Any:
-    return st.segmented_control(label, options, default=now, required=True, width="stretch") or now
+def _switch(label: str, options: Any, now: Any, key: str = "") -> Any:
+    """One of a few; by its key the widget stays the same one while its choice changes."""
+    key = f"export-{key or label.lower()}"
+    st.session_state.setdefault(key, now)
+    return st.segmented_control(label, options, key=key, required=True, width="stretch") or now
 
 
 def _downloads(

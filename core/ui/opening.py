@@ -57,18 +57,32 @@ def build(study_id: str, name: str, path: Path, roles: Mapping[str, object]) -> 
 
 def show(study_id: str) -> None:
     """Turn the pages to a study."""
+    _forget_address()  # it was followed
     label = next((choice.label for choice in state.choices() if choice.id == study_id), None)
     if label is not None:
         address.settle("study", label)
 
 
-def open_from_address() -> None:
-    """Follow ``?open=PATH``, once."""
+def open_from_address() -> bool:
+    """Follow ``?open=PATH``; True while it takes the page to ask for roles that cannot be guessed."""
     asked = st.query_params.get("open")
-    if asked:
-        del st.query_params["open"]
-        with shown_errors():
-            open_path(allowed_path(asked))
+    if not asked:
+        return False
+    with shown_errors():
+        path = allowed_path(asked)
+        try:
+            store.inspect(path)
+        except RolesError:
+            open_or_ask(path)
+            st.button("Show the studies instead", on_click=_forget_address, type="tertiary")
+            return True
+        open_path(path)
+    _forget_address()  # it was said; the page goes on below
+    return False
+
+
+def _forget_address() -> None:
+    st.query_params.pop("open", None)
 
 
 def open_demo() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.errors import UnknownStudyError
 from core.ui import opening, state
 from core.ui.building import running_card
 from core.ui.errors import shown_errors
@@ -22,11 +23,20 @@ st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="med
 
 def study_picker() -> None:
     """The study picker with the study's size in one line, and the door to another."""
-    opening.open_from_address()
-    choice = state.pick_study()
+    try:
+        choice = state.pick_study()
+    except UnknownStudyError:
+        open_button()
+        raise
     if choice is not None and choice.record is not None:
         st.caption(f"{number(choice.record.n_cells)} cells, {number(choice.record.n_targets)} targets")
-    if choice is not None and st.button("Open a file", type="tertiary", icon=":material/folder_open:", key="open"):
+    if choice is not None:
+        open_button()
+
+
+def open_button() -> None:
+    """The door to another file."""
+    if st.button("Open a file", type="tertiary", icon=":material/folder_open:", key="open-a-file"):
         opening.open_dialog()
 
 
@@ -44,4 +54,5 @@ with shown_errors():
     with st.sidebar:
         study_picker()
         running_card()
-    page.run()
+    if not opening.open_from_address():
+        page.run()

@@ -30,7 +30,7 @@ def _sentence(study: Any, who: str, word: str, changed: str) -> str:
     return (
         f"{simulated}{who} against {_controls(study)}; {scale_sentence(study)}; "
         f"{test_name(word)}, Benjamini-Hochberg over {text.plural(study.n_genes, 'gene')}; {changed} "
-        f"(Perturbscope {text.version()})."
+        f"(Perturbscope {text.version()}; numpy {text.version('numpy')}, scipy {text.version('scipy')})."
     )
 
 

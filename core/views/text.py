@@ -1,6 +1,7 @@
 """How numbers and names become words: the formats every page, figure and export shares."""
 
 import html
+import importlib.metadata
 import math
 import re
 from collections.abc import Sequence
@@ -311,6 +312,6 @@ def escape_html(name: object, longest: int = LONGEST_NAME) -> str:
     return html.escape(plain(name, longest))
 
 
-def version() -> str:
-    """Which version of Perturbscope made a number."""
-    return __version__
+def version(package: str = "") -> str:
+    """Which version of Perturbscope, or of a package that it computes with, made a number."""
+    return importlib.metadata.version(package) if package else __version__

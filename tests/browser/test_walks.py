@@ -303,6 +303,11 @@ def test_the_data_behind_a_figure_are_taken_as_csv_and_parquet(export_dialog):
     assert csv.set_index("gene").loc["GENE3", "delta"] < 0
 
 
+def test_one_format_after_the_other_is_taken_from_one_dialog(export_dialog):
+    names = [export(export_dialog, form).suggested_filename for form in ("SVG", "PNG", "PDF", "SVG")]
+    assert [name.rpartition(".")[2] for name in names] == ["svg", "png", "pdf", "svg"]
+
+
 def test_the_dialog_has_the_methods_sentence_to_copy(export_dialog):
     sentence = export_dialog.get_by_role("dialog").locator("code").inner_text()
 

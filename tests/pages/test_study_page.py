@@ -2,7 +2,6 @@
 
 import time
 
-import anndata as ad
 import pytest
 
 from core import store
@@ -139,11 +138,6 @@ def test_a_built_file_in_the_address_is_shown_at_once(open_page, tmp_path):
             id="a truncated file",
         ),
         pytest.param(
-            lambda path: ad.AnnData(small_screen().counts.astype("float32")).write_h5ad(path),
-            "target",
-            id="no column that could be a target",
-        ),
-        pytest.param(
             lambda path: path.symlink_to("/etc/hostname"),
             "not a file in the data folders",
             id="a link out of the folders",
@@ -161,6 +155,21 @@ def test_a_path_that_cannot_be_opened_gives_a_sentence_and_no_traceback(open_pag
     assert "Traceback" not in words(page) and "This part of the page failed" not in words(page)
     assert sentence.lower() in page.error[0].value.lower()
     assert "No study open" in words(page)  # the rest of the page stays
+
+
+def test_an_address_to_a_file_without_a_target_column_asks_for_the_roles(open_page, tmp_path):
+    path = tmp_path / "bare.h5ad"
+    adata = small_screen().adata()
+    adata.obs = adata.obs[["target_gene"]].rename(columns={"target_gene": "what"})
+    adata.obs["what"] = ["x"] * adata.n_obs
+    adata.write_h5ad(path)
+
+    page = open_page("study", open=str(path))
+
+    assert not page.exception and not page.error
+    assert "target" in page.warning[0].value
+    assert "Show the studies instead" in buttons(page)
+    assert page.query_params["open"] == str(path)  # a reload asks again
 
 
 def test_a_path_outside_the_folders_gives_a_sentence(open_page):

@@ -6,13 +6,13 @@ import mmap
 import os
 import shutil
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
+from isal import isal_zlib
 
 from core.errors import DamagedStoreError, StorageError
 
@@ -191,7 +191,7 @@ def _crc32(path: Path) -> int:
     crc = 0
     with path.open("rb") as file:
         while chunk := file.read(1 << 22):
-            crc = zlib.crc32(chunk, crc)
+            crc = isal_zlib.crc32(chunk, crc)
     return crc
 
 

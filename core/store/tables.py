@@ -43,7 +43,7 @@ from core.store.values import GeneMajor, Report
 TABLES_VERSION = 4
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
-PCA_CELLS = 10_000
+PCA_CELLS = 5_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 1_000
 N_HVG = 2000
@@ -411,7 +411,7 @@ def _energy_distances(
 ) -> np.ndarray:
     """Energy distance to the controls in 50 principal components of the highly variable genes, T + 1 values.
 
-    Axes are fitted on at most 10,000 cells drawn at random; every target is compared by at most 1,000 of its cells with
+    Axes are fitted on at most 5,000 cells drawn at random; every target is compared by at most 1,000 of its cells with
     1,000 controls. The draw is seeded.
     """
     rng = np.random.default_rng(SEED)

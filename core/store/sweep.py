@@ -84,11 +84,15 @@ class Swept:
     genes
         Per gene: min and max of the values and of the log-normalized ones over all cells, and the sums ``FIELDS``
         over all cells, keyed by name.
-    own
-        Sums of each target's own gene by group, shape ``(n_targets, groups of that target, FIELDS)`` as lists:
-        (target, control) and per guide.
+    own_target, own_control
+        ``FIELDS`` of each target's own gene, in its cells and in the controls, shape ``(n_targets, len(FIELDS))``; NaN
+        where the gene is not measured.
+    own_guides
+        The same in the cells of every guide group, of the gene that its target names.
     calibration
         log10 p of every control set, shape ``(sets, genes)``.
+    sets
+        Those control sets.
     """
 
     genes: dict[str, np.ndarray]

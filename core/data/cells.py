@@ -80,7 +80,9 @@ class Cells:
     notes: tuple[str, ...] = ()
 
 
-def assign_cells(obs: pd.DataFrame, roles: Roles, var: pd.DataFrame | None = None) -> Cells:
+def assign_cells(
+    obs: pd.DataFrame, roles: Roles, var: pd.DataFrame | None = None, names: "MeasuredNames | None" = None
+) -> Cells:
     """The target, guide, batch and stratum of every cell of ``obs``.
 
     ``A+control`` and ``control+A`` are the single target A; ``A+B`` and ``B+A`` are one target, under the name that
@@ -97,6 +99,8 @@ def assign_cells(obs: pd.DataFrame, roles: Roles, var: pd.DataFrame | None = Non
     var
         The gene table of the matrix. With it, targets given by Ensembl id go by the file's symbols, and names that
         only this file measures help to tell guides from genes.
+    names
+        Its names, if they were read already.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def assign_cells(obs: pd.DataFrame, roles: Roles, var: pd.DataFrame | None = Non
         If a column is absent, no cell is control, or none is perturbed.
     """
     labels = read_labels(obs_column(obs, roles.target_col, "target"))
-    names = MeasuredNames(var, roles)
+    names = names or MeasuredNames(var, roles)
     reading = _TargetReading(labels, roles, names)
     targets = tuple(sorted({name for name in reading.target_of_label if isinstance(name, str)}))
     place = {name: code for code, name in enumerate(targets)}
@@ -156,8 +160,8 @@ class MeasuredNames:
     def __init__(self, var: pd.DataFrame | None, roles: Roles) -> None:
         self._measured: set[str] = set()
         self._symbol_of_id: dict[str, str] = {}
-        if var is not None:
-            genes = gene_index(var, roles)
+        self.genes = genes = None if var is None else gene_index(var, roles)
+        if genes is not None:
             self._measured = {symbol.upper() for symbol in genes.symbols}
             ids = ((ensembl_id(gene_id), symbol) for gene_id, symbol in zip(genes.ids, genes.symbols, strict=True))
             self._symbol_of_id = {gene_id: symbol for gene_id, symbol in ids if gene_id}

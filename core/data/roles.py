@@ -78,7 +78,8 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
     var = source.raw_var if matrix == "raw" else source.var
     symbol_col = choose_symbols(var, given)
     unnamed = Roles("", (), symbol_col=symbol_col, matrix=matrix, values=values)
-    columns = Columns(source.obs, MeasuredNames(var, unnamed))
+    names = MeasuredNames(var, unnamed)
+    columns = Columns(source.obs, names)
     target_col = choose_target(columns, given)
     control, control_notes = choose_control(columns, target_col, given)
     guide_col = choose_guide(columns, target_col, control, given)
@@ -92,9 +93,9 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
         stratum_col=stratum_col,
         size_factors=str(given.get("size_factors", "all")),
     )
-    cells = assign_cells(source.obs, roles, var)
+    cells = assign_cells(source.obs, roles, names=names)
     _check_size_factors(source.obs, roles, cells)
-    genes = gene_index(var, roles)
+    genes = names.genes or gene_index(var, roles)
     told = Evidence(roles, cells, genes, columns, look)
     notes += [*control_notes, *stratum_notes, *cells.notes, *told.notes()]
     return RolesReading(roles, told.table(), candidates(source, columns, roles, cells), notes, cells, genes)

@@ -17,35 +17,32 @@ MAXIMUM = 6  # place of the maximum, last of moments.FIELDS
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def nonzeros_in_order(block, order, segment_start, divisor, where, value, ratio, start):
+def nonzeros_in_order(block, order, slice_start, divisor, where, value, ratio, start):
     """Gather each gene's non-zero values in visiting order.
 
     block (genes, cells of the file); order and divisor (cells in visiting order). Fills where (places in the visiting
-    order), value and ratio (genes, cells), and start (genes, segments + 1): where a segment's non-zeros begin.
+    order), value and ratio (genes, cells), and start (genes, slices + 1): where a slice's non-zeros begin.
     """
-    before = np.empty(order.size + 1, np.int32)
     for g in range(block.shape[0]):
-        row, place, m = block[g], where[g], 0
-        for i in range(order.size):
-            before[i] = m
-            place[m] = i  # written always, kept only for a non-zero: no branch to mispredict
-            m += np.int64(row[order[i]] != 0)
-        before[order.size] = m
-        for s in range(segment_start.size):
-            start[g, s] = before[segment_start[s]]
+        row, place, found, m = block[g], where[g], value[g], 0
+        start[g, 0] = 0
+        for s in range(slice_start.size - 1):
+            for i in range(slice_start[s], slice_start[s + 1]):
+                x = row[order[i]]
+                place[m] = i  # written always, kept only for a non-zero: no branch to mispredict
+                found[m] = x
+                m += np.int64(x != 0)
+            start[g, s + 1] = m
         for k in range(m):
-            x = np.float64(row[order[place[k]]])
-            value[g, k] = x
-            ratio[g, k] = x / divisor[place[k]]
+            ratio[g, k] = found[k] / divisor[place[k]]
 
 
 @njit(nogil=True, cache=True, boundscheck=False, fastmath={"reassoc", "contract", "nsz", "nnan"})
-def segment_sums(value, ratio, unit, logged, start, pair, fold, guide, pair_sums, fold_sums, guide_sums, ends):
-    """Add every segment's sums to its (target, batch, stratum) pair, its (target, fold) and its (target, guide).
+def slice_sums(value, ratio, unit, logged, start, fold, guide, fold_sums, guide_sums, ends):
+    """Add every slice's sums to its (target, fold) and its (target, guide).
 
-    ``ratio * unit`` are normalized counts. The last axis of fold_sums and guide_sums holds moments.FIELDS, that of
-    pair_sums moments.PAIR_FIELDS; that of ends the smallest and largest value and the smallest and largest logged value
-    among the non-zeros.
+    ``ratio * unit`` are normalized counts. The last axis of fold_sums and guide_sums holds moments.FIELDS; that of ends
+    the smallest and largest value and the smallest and largest logged value among the non-zeros.
     """
     for g in range(value.shape[0]):
         low, high, low_log, high_log = np.inf, 0.0, np.inf, 0.0
@@ -66,9 +63,6 @@ def segment_sums(value, ratio, unit, logged, start, pair, fold, guide, pair_sums
                 low_log = min(low_log, y)
                 high_log = max(high_log, y)
             high = max(high, top)
-            pair_sums[g, pair[s], 0] += total
-            pair_sums[g, pair[s], 1] += log_sum
-            pair_sums[g, pair[s], 2] += log_squares
             for sums, k in ((fold_sums, fold[s]), (guide_sums, guide[s])):
                 sums[g, k, 0] += b - a
                 sums[g, k, 1] += counts
@@ -81,6 +75,27 @@ def segment_sums(value, ratio, unit, logged, start, pair, fold, guide, pair_sums
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
+def part_sums(ratio, unit, logged, where, m, of_cell, part, n_perturbed, sums):
+    """Sums of every (target, part) and, behind them, of all perturbed cells in every part.
+
+    of_cell (cells in visiting order) numbers each cell's (target, part), those of targets first, n_perturbed of them;
+    part (pairs,) is the part of each; m (genes,) are the non-zeros that count; sums (genes, pairs + parts,
+    PAIR_FIELDS).
+    """
+    sums[:] = 0
+    n_pairs = part.size
+    for g in range(sums.shape[0]):
+        for k in range(m[g]):
+            p, y = of_cell[where[g, k]], logged[g, k]
+            sums[g, p, 0] += ratio[g, k] * unit
+            sums[g, p, 1] += y
+            sums[g, p, 2] += y * y
+        for p in range(n_perturbed):
+            for f in range(3):
+                sums[g, n_pairs + part[p], f] += sums[g, p, f]
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
 def roll_up(fine, into, coarse):
     """Add fine groups' sums (genes, fine, FIELDS) to the coarse group each belongs to; the last field is a maximum."""
     for g in range(fine.shape[0]):
@@ -89,16 +104,6 @@ def roll_up(fine, into, coarse):
             for f in range(MAXIMUM):  # a constant, so that the loop is unrolled
                 coarse[g, c, f] += fine[g, k, f]
             coarse[g, c, MAXIMUM] = max(coarse[g, c, MAXIMUM], fine[g, k, MAXIMUM])
-
-
-@njit(nogil=True, cache=True, boundscheck=False)
-def add_pairs(fine, into, coarse):
-    """Add the sums of pairs (genes, pairs, PAIR_FIELDS) to the coarser group each belongs to."""
-    for g in range(fine.shape[0]):
-        for k in range(fine.shape[1]):
-            c = into[k]
-            for f in range(3):
-                coarse[g, c, f] += fine[g, k, f]
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
@@ -168,15 +173,6 @@ def sorted_keys(values, where, m, code, keys):
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def count_by_code(start, code, nonzero):
-    """Non-zeros of every rank code, from where the segments' non-zeros begin; code (segments,), -1 for left out."""
-    nonzero[:] = 0
-    for s in range(code.size):
-        if code[s] >= 0:
-            nonzero[code[s]] += start[s + 1] - start[s]
-
-
-@njit(nogil=True, cache=True, boundscheck=False)
 def radix_sort(keys, spare, m):
     """Sort keys[:m] by value, in three passes of 11 bits; returns the array that holds the result.
 
@@ -214,47 +210,37 @@ def radix_sort(keys, spare, m):
     return source
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def rank_walk(keys, m, group, stratum, n_cells, n_groups, n_strata, nonzero, u, tie):
+@njit(nogil=True, cache=True, boundscheck=False)
+def rank_walk(keys, m, group, stratum, n_cells, n_strata, u, tie):
     """One walk over a gene's sorted keys: U of every code against the controls of its stratum, and the tie terms.
 
-    ``group[code]`` is the target, or ``n_groups - 1`` for controls, ``n_groups - 2`` being all perturbed cells
-    together; u (codes,); tie (n_groups, n_strata) sums t**3 - t over a group's ties with the controls; for the
-    controls' own row over the controls alone. nonzero (codes,) are the keys of each code.
+    ``group[code]`` is the target; the last group are the controls, the one before it all perturbed cells together.
+    u (codes,); tie (groups, strata) sums t**3 - t over a group's ties with the controls; for the controls' own row over
+    the controls alone. On the way non-zeros meet one another, in whole numbers (twice U). What zeros add is known at
+    the end: a non-zero stands above every zero among the controls, a zero is tied with them.
     """
-    n_codes = group.size
+    n_codes, n_groups = group.size, tie.shape[0]
     control, pooled = n_groups - 1, n_groups - 2
-    zeros = np.zeros((n_groups, n_strata))
+    is_control = np.empty(n_codes, np.int64)
     for c in range(n_codes):
-        z = n_cells[c] - nonzero[c]
-        zeros[group[c], stratum[c]] += z
-        if group[c] != control:
-            zeros[pooled, stratum[c]] += z
-    below = np.empty(n_strata)  # controls met so far
-    for s in range(n_strata):
-        below[s] = zeros[control, s]
-        for k in range(n_groups):
-            t = zeros[k, s] + (below[s] if k != control else 0.0)
-            tie[k, s] = t * t * t - t
-    for c in range(n_codes):
-        u[c] = 0.5 * (n_cells[c] - nonzero[c]) * below[stratum[c]]
-
+        is_control[c] = group[c] == control
+    twice, nonzero = np.zeros(n_codes, np.int64), np.zeros(n_codes, np.int64)
+    below = np.zeros(n_strata, np.int64)  # controls met so far
     common = np.zeros(n_strata)  # ties among controls alone: part of every group's tie term
     tied = np.zeros((n_groups, n_strata), np.int64)
     tied_control = np.zeros(n_strata, np.int64)
     touched = np.empty((n_groups * n_strata, 2), np.int64)
+    tie[:] = 0
     i = 0
     while i < m:
         value = keys[i] >> KEY_SHIFT
         j = i + 1
         if j == m or keys[j] >> KEY_SHIFT != value:
             c = np.int64(keys[i] & CODE_MASK)
-            s = stratum[c]
-            if group[c] == control:
-                u[c] += below[s] + 0.5  # against all controls, itself among them
-                below[s] += 1
-            else:
-                u[c] += below[s]
+            s, one = stratum[c], is_control[c]
+            twice[c] += 2 * below[s] + one  # against all controls: one of them meets itself too
+            nonzero[c] += 1
+            below[s] += one
             i = j
             continue
         while j < m and keys[j] >> KEY_SHIFT == value:
@@ -266,17 +252,15 @@ def rank_walk(keys, m, group, stratum, n_cells, n_groups, n_strata, nonzero, u, 
             if k == control:
                 tied_control[s] += 1
                 continue
-            if tied[k, s] == 0:
-                touched[n_touched] = k, s
-                n_touched += 1
-            tied[k, s] += 1
-            if tied[pooled, s] == 0:
-                touched[n_touched] = pooled, s
-                n_touched += 1
-            tied[pooled, s] += 1
+            for row in (k, pooled):
+                if tied[row, s] == 0:
+                    touched[n_touched] = row, s
+                    n_touched += 1
+                tied[row, s] += 1
         for x in range(i, j):
             c = np.int64(keys[x] & CODE_MASK)
-            u[c] += below[stratum[c]] + 0.5 * tied_control[stratum[c]]
+            twice[c] += 2 * below[stratum[c]] + tied_control[stratum[c]]
+            nonzero[c] += 1
         for x in range(n_touched):
             k, s = touched[x]
             r = np.float64(tied_control[s])
@@ -286,9 +270,55 @@ def rank_walk(keys, m, group, stratum, n_cells, n_groups, n_strata, nonzero, u, 
         for s in range(n_strata):
             r = np.float64(tied_control[s])
             common[s] += r * r * r - r
-            below[s] += r
+            below[s] += tied_control[s]
             tied_control[s] = 0
         i = j
+
+    zeros = np.zeros((n_groups, n_strata), np.int64)
+    for c in range(n_codes):
+        zeros[group[c], stratum[c]] += n_cells[c] - nonzero[c]
+        if not is_control[c]:
+            zeros[pooled, stratum[c]] += n_cells[c] - nonzero[c]
+    for c in range(n_codes):
+        u[c] = 0.5 * (twice[c] + (n_cells[c] + nonzero[c]) * zeros[control, stratum[c]])
     for s in range(n_strata):
         for k in range(n_groups):
-            tie[k, s] += common[s]
+            t = np.float64(zeros[k, s] + (zeros[control, s] if k != control else 0))
+            tie[k, s] += common[s] + t * t * t - t
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def rank_genes(values, where, m, code, exact_floats, keys, spare, group, stratum, n_cells, n_strata,
+               u, tie, u_within, tie_within):  # fmt: skip
+    """Sort and walk some genes: pooled, and within strata where there are several.
+
+    values (genes, cells): count/total, or float32 values if exact_floats; where their places in the visiting order;
+    m (genes,) those that take a rank; code (cells in visiting order); keys and spare (cells,) are scratch space.
+    """
+    pooled = np.zeros_like(stratum)
+    for g in range(m.size):
+        if exact_floats:
+            inside = keys_of_floats(values[g], where[g], m[g], code, keys)
+        else:
+            inside = keys_of_ratios(values[g], where[g], m[g], code, keys)
+        found = keys
+        if inside:
+            found = radix_sort(keys, spare, m[g])
+        else:  # beyond 2**-14 to 2**49 times the median: corrected counts of next to nothing, totals from far apart
+            sorted_keys(values[g], where[g], m[g], code, keys)
+        rank_walk(found, m[g], group, pooled, n_cells, 1, u[g], tie[g])
+        if n_strata > 1:
+            rank_walk(found, m[g], group, stratum, n_cells, n_strata, u_within[g], tie_within[g])
+
+
+@njit(nogil=True, cache=True, boundscheck=False)
+def take_fields(sums, first, n_nonzero, counts, normalized, logged, log_squares, maximum):
+    """Put sums (genes, rows, FIELDS) where they are stored: each field (rows, all genes), from gene ``first`` on."""
+    for k in range(n_nonzero.shape[0]):
+        for g in range(sums.shape[0]):
+            n_nonzero[k, first + g] = sums[g, k, 0]
+            counts[k, first + g] = sums[g, k, 1]
+            normalized[k, first + g] = sums[g, k, 2]
+            logged[k, first + g] = sums[g, k, 4]
+            log_squares[k, first + g] = sums[g, k, 5]
+            maximum[k, first + g] = sums[g, k, 6]

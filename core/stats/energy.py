@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 BLOCK = 1024
 
@@ -73,9 +74,10 @@ def principal_axes(sample: np.ndarray, n_components: int = 50) -> tuple[np.ndarr
     """
     mean = sample.mean(axis=1, dtype=np.float64)
     centred = sample - mean[:, None].astype(sample.dtype)
-    covariance = (centred @ centred.T).astype(np.float64) / max(sample.shape[1] - 1, 1)
+    covariance = centred @ centred.T / max(sample.shape[1] - 1, 1)
     n_genes, n_axes = covariance.shape[0], min(n_components, *sample.shape)
-    _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
+    with threadpool_limits(1, "blas"):  # its threads wait for one another at every column: ten times slower beside work
+        _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
     axes = vectors[:, ::-1]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
     return mean, axes * np.where(largest < 0, -1.0, 1.0)

@@ -27,7 +27,7 @@ def benjamini_hochberg(log10_p: np.ndarray) -> np.ndarray:
     """
     fdr = np.full(log10_p.shape, np.nan)
     made = np.flatnonzero(~np.isnan(log10_p))
-    order = made[np.argsort(log10_p[made], kind="stable")]
+    order = made[np.argsort(log10_p[made])]  # ties in any order: they get the same value
     scaled = log10_p[order] + np.log10(order.size / np.arange(1, order.size + 1))
     smallest_from_here = np.minimum.accumulate(scaled[::-1])[::-1]
     fdr[order] = 10.0 ** np.minimum(smallest_from_here, 0)

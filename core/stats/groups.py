@@ -1,14 +1,15 @@
 """The order in which the sweep visits cells, and the groups whose sums and ranks come out of one visit.
 
-Cells are sorted by their finest group (a segment: target, batch, stratum, guide, control set), so that each segment
-is one slice. Coarser groups add segments up:
+Cells are sorted by target, guide and fold of batches, so that each such group (a slice) is contiguous. Coarser groups
+add slices up; what cuts across them is numbered cell by cell:
 
-pair      (target, batch, stratum), exact; batches, folds of batches, strata and targets are sums of pairs
-guide     (target, guide)
-code      what a rank carries: (target, stratum), and for controls (control guide, random control set, stratum)
+fold, guide   (target, fold of batches) and (target, guide), sums of slices
+parts         (target, batch) and (target, stratum), exact
+code          what a rank carries: (target, stratum), and for controls (control guide, random control set, stratum)
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -24,21 +25,56 @@ MIN_LEAF_CELLS = 25
 
 
 @dataclass(frozen=True)
+class Parts:
+    """The (target, part) of every cell that counts, part being its batch or its stratum; sorted by target, then part.
+
+    Parameters
+    ----------
+    of_cell
+        Number of the (target, part) of every cell in visiting order, -1 for cells that are left out.
+    target, part, cells
+        Of every (target, part).
+    """
+
+    of_cell: np.ndarray
+    target: np.ndarray
+    part: np.ndarray
+    cells: np.ndarray
+
+    @classmethod
+    def of(cls, target: np.ndarray, part: np.ndarray, counts: np.ndarray) -> Self:
+        """Number the (target, part) of cells in visiting order; ``counts`` says which cells take part."""
+        of_cell = np.full(target.size, -1, np.int32)
+        of_cell[counts], (targets, parts) = _number(target[counts], part[counts])
+        return cls(of_cell, targets, parts, np.bincount(of_cell[counts], minlength=targets.size))
+
+    def table(self, n_targets: int, n_parts: int) -> np.ndarray:
+        """Cells of every target (the controls come last) in every part, shape ``(n_targets + 1, n_parts)``."""
+        table = np.zeros((n_targets + 1, n_parts), np.int64)
+        table[self.target, self.part] = self.cells
+        return table
+
+
+@dataclass(frozen=True)
 class Groups:
-    """The segments of a study and what they add up to. T targets are 0 … T-1, T is control, T + 1 left out.
+    """The slices of a study and what they add up to. T targets are 0 … T-1, T is control, T + 1 left out.
 
     Parameters
     ----------
     order
-        Cells of the file in segment order, shape ``(n_cells,)``.
+        Cells of the file in visiting order, shape ``(n_cells,)``; those that are left out come last.
     start
-        First place of every segment in ``order``, shape ``(n_segments + 1,)``.
-    pair, guide, code
-        The pair, guide group and rank code of every segment; code is -1 for cells that are left out.
-    pair_target, pair_batch, pair_stratum, pair_cells
-        Of every pair.
+        First place of every slice in ``order``, shape ``(n_slices + 1,)``.
+    guide, fold
+        The guide group of every slice, and its ``target * n_folds + fold``.
+    target_cells
+        Cells of every target, of the controls and left out, shape ``(T + 2,)``.
     guide_target, guide_name, guide_cells
         Of every guide group; the last one collects cells without a guide of their own (target -1).
+    batches, strata
+        What is compared within.
+    code
+        Rank code of every cell in visiting order, -1 for cells that are left out.
     code_target, code_stratum, code_leaf, code_guide, code_cells
         Of every rank code; leaf and guide are -1 for perturbed cells.
     fold_of_batch
@@ -50,16 +86,15 @@ class Groups:
     n_strata: int
     order: np.ndarray
     start: np.ndarray
-    pair: np.ndarray
     guide: np.ndarray
-    code: np.ndarray
-    pair_target: np.ndarray
-    pair_batch: np.ndarray
-    pair_stratum: np.ndarray
-    pair_cells: np.ndarray
+    fold: np.ndarray
+    target_cells: np.ndarray
     guide_target: np.ndarray
     guide_name: np.ndarray
     guide_cells: np.ndarray
+    batches: Parts
+    strata: Parts
+    code: np.ndarray
     code_target: np.ndarray
     code_stratum: np.ndarray
     code_leaf: np.ndarray
@@ -72,14 +107,9 @@ class Groups:
         """Folds of batches."""
         return int(self.fold_of_batch.max()) + 1
 
-    @property
-    def target_cells(self) -> np.ndarray:
-        """Cells of every target, of the controls and left out, shape ``(T + 2,)``."""
-        return np.bincount(self.pair_target, self.pair_cells, minlength=self.n_targets + 2).astype(np.int64)
-
 
 def visiting_groups(cells: Cells, counted: np.ndarray, seed: int = 0) -> Groups:
-    """Sort cells into segments and name the groups that segments add up to.
+    """Sort cells into slices and name the groups they add up to.
 
     Parameters
     ----------
@@ -103,46 +133,47 @@ def visiting_groups(cells: Cells, counted: np.ndarray, seed: int = 0) -> Groups:
     leaf = np.full(target.size, -1, np.int64)
     leaf[is_control] = _random_leaves(int(is_control.sum()), seed)
     batch, stratum = cells.batch.astype(np.int64), cells.stratum.astype(np.int64)
+    target_cells = np.bincount(target, minlength=n_targets + 2)
+    n_batches = max(1, len(cells.batches))
+    fold_of_batch = np.arange(n_batches) % _n_folds(n_batches, target_cells[:n_targets])
+    fold = fold_of_batch[batch]
 
-    order = np.lexsort((leaf, guide, stratum, batch, target))
-    columns = np.stack([target, batch, stratum, guide, leaf])[:, order]
+    order = np.lexsort((stratum, batch, fold, guide, target))
+    columns = np.stack([target, guide, fold])[:, order]
     is_first = np.r_[True, (columns[:, 1:] != columns[:, :-1]).any(axis=0)] if target.size else np.zeros(0, bool)
     first = np.flatnonzero(is_first)
     start = np.append(first, target.size)
-    size = np.diff(start)
-    t, b, s, g, f = columns[:, first]
+    t, g, f = columns[:, first]
 
-    pair, pairs = _number(t, b, s)
-    has_guide = g >= 0
-    guide_group, guides = _number(np.where(has_guide, t, n_targets + 2), np.where(has_guide, g, -1))
-    code, codes = _number(t, s, np.where(t == n_targets, g, -1), f)
-    kept = codes[0] <= n_targets
-    code = np.where(t <= n_targets, code, -1)
+    guide_group, guides = _number(np.where(g >= 0, t, n_targets + 2), g)
     if not (guides[0] == n_targets + 2).any():  # always keep a last group for cells without a guide
         guides = np.append(guides, [[n_targets + 2], [-1]], axis=1)
-    n_batches = max(1, len(cells.batches))
+    target, guide, batch, stratum, leaf = (a[order] for a in (target, guide, batch, stratum, leaf))
+    kept = target <= n_targets
+    code = np.full(target.size, -1, np.int64)
+    of_control = np.where(target == n_targets, guide, -1)
+    code[kept], codes = _number(target[kept], stratum[kept], of_control[kept], leaf[kept])
     return Groups(
         n_targets=n_targets,
         n_batches=n_batches,
         n_strata=max(1, len(cells.strata)),
         order=order,
         start=start,
-        pair=pair,
         guide=guide_group,
-        code=code,
-        pair_target=pairs[0],
-        pair_batch=pairs[1],
-        pair_stratum=pairs[2],
-        pair_cells=np.bincount(pair, size, minlength=pairs.shape[1]),
+        fold=t * (int(fold_of_batch.max()) + 1) + f,
+        target_cells=target_cells,
         guide_target=np.where(guides[0] <= n_targets, guides[0], -1),
         guide_name=guides[1],
-        guide_cells=np.bincount(guide_group, size, minlength=guides.shape[1]),
-        code_target=codes[0][kept],
-        code_stratum=codes[1][kept],
-        code_leaf=codes[3][kept],
-        code_guide=codes[2][kept],
-        code_cells=np.bincount(code[code >= 0], size[code >= 0], minlength=int(kept.sum())),
-        fold_of_batch=np.arange(n_batches) % _n_folds(n_batches, np.bincount(t, size, minlength=n_targets)[:n_targets]),
+        guide_cells=np.bincount(guide_group, np.diff(start), minlength=guides.shape[1]),
+        batches=Parts.of(target, batch, kept),
+        strata=Parts.of(target, stratum, kept),
+        code=code,
+        code_target=codes[0],
+        code_stratum=codes[1],
+        code_leaf=codes[3],
+        code_guide=codes[2],
+        code_cells=np.bincount(code[kept], minlength=codes.shape[1]),
+        fold_of_batch=fold_of_batch,
     )
 
 

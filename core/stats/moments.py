@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from core.stats._kernels import nonzeros_in_order, roll_up, segment_sums
+from core.stats._kernels import nonzeros_in_order, roll_up, slice_sums
 
 FIELDS = (
     "n_nonzero",
@@ -135,9 +135,7 @@ def group_moments(counts: np.ndarray, scale: np.ndarray, group: np.ndarray, n_gr
         np.log1p(ratio[k, :m], out=logged[k, :m])
     sums, unused = np.zeros((n_genes, n_groups, len(FIELDS))), np.zeros((n_genes, 1, len(FIELDS)))
     groups, nobody = np.arange(n_groups), np.zeros(n_groups, np.int64)
-    segment_sums(
-        value, ratio, 1.0, logged, nonzero_start, nobody, groups, nobody, unused, sums, unused, np.empty((n_genes, 4))
-    )
+    slice_sums(value, ratio, 1.0, logged, nonzero_start, groups, nobody, sums, unused, np.empty((n_genes, 4)))
     return Moments.from_sums(sums, np.diff(start))
 
 

@@ -1,11 +1,12 @@
 """Two-sided Mann-Whitney tests of every target against the controls: exact U, exact ties, log10 p."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import log_ndtr
 
-from core.stats._kernels import CODE_BITS, keys_of_floats, keys_of_ratios, radix_sort, rank_walk, sorted_keys
+from core.stats._kernels import CODE_BITS, rank_genes
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class RankGroups:
     Parameters
     ----------
     group
-        Row of U's table for every code: a target, or ``n_groups - 1`` for controls, shape ``(codes,)``.
+        Row of the tie terms for every code: a target, or ``n_groups - 1`` for controls, shape ``(codes,)``.
     stratum
-        Stratum of every code; zeros for the pooled test.
+        Stratum of every code.
     n_cells
         Cells of every code.
     n_groups
@@ -45,8 +46,39 @@ class RankGroups:
         return cells
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """What ranking some genes gives, pooled and within strata.
+
+    Parameters
+    ----------
+    u, u_within
+        U of every code against all controls, and against those of its stratum, shape ``(genes, codes)``.
+    tie, tie_within
+        Sums of t**3 - t over a group's ties with the controls, shapes ``(genes, groups, 1)`` and
+        ``(genes, groups, strata)``; the controls' own row is over the controls alone.
+    """
+
+    u: np.ndarray
+    tie: np.ndarray
+    u_within: np.ndarray
+    tie_within: np.ndarray
+
+    @classmethod
+    def empty(cls, n_genes: int, groups: RankGroups) -> Self:
+        """Room for some genes; nothing within strata where there is only one."""
+        codes, rows, strata = groups.group.size, groups.n_groups, groups.n_strata
+        within = n_genes if strata > 1 else 0
+        return cls(
+            np.empty((n_genes, codes)),
+            np.empty((n_genes, rows, 1)),
+            np.empty((within, codes)),
+            np.empty((within, rows, strata)),
+        )
+
+
 class Ranker:
-    """Ranks one gene after another with scratch space of its own; one a thread.
+    """Ranks genes with scratch space of its own; one a thread.
 
     Parameters
     ----------
@@ -57,39 +89,33 @@ class Ranker:
     """
 
     def __init__(self, n_cells: int, *, exact_floats: bool = False) -> None:
-        self._keys = np.empty(n_cells, np.uint64)
-        self._spare = np.empty(n_cells, np.uint64)
-        self._make_keys = keys_of_floats if exact_floats else keys_of_ratios
+        self._keys, self._spare = np.empty((2, n_cells), np.uint64)
+        self._exact_floats = exact_floats
 
-    def sort(self, values: np.ndarray, where: np.ndarray, m: int, code: np.ndarray) -> np.ndarray:
-        """Sorted keys of one gene's first ``m`` non-zeros.
+    def rank(
+        self, values: np.ndarray, where: np.ndarray, m: np.ndarray, code: np.ndarray, groups: RankGroups, genes: slice,
+        into: Ranks,
+    ) -> None:  # fmt: skip
+        """Rank some genes.
 
         Parameters
         ----------
         values, where
-            The non-zeros and their places in the visiting order.
+            Their non-zeros and the places of these in the visiting order, shape ``(genes, cells)``.
         m
-            How many of them take a rank: the left-out cells come last.
+            How many of each gene's non-zeros take a rank: the left-out cells come last.
         code
             Rank code of every cell in visiting order.
+        groups
+            Who is ranked against whom.
+        genes, into
+            Which rows to fill of what.
         """
-        if self._make_keys(values, where, m, code, self._keys):
-            return radix_sort(self._keys, self._spare, m)
-        # beyond 2**-14 to 2**49 times the median: corrected counts of next to nothing, totals from far apart
-        sorted_keys(values, where, m, code, self._keys)
-        return self._keys
-
-    def walk(self, keys: np.ndarray, m: int, nonzero: np.ndarray, groups: RankGroups) -> tuple[np.ndarray, np.ndarray]:
-        """U of every code against the controls of its stratum, and tie terms ``(n_groups, n_strata)``.
-
-        ``nonzero`` are the non-zeros of every code.
-        """
-        u, tie = np.empty(groups.group.size), np.empty((groups.n_groups, groups.n_strata))
-        rank_walk(
-            keys, m, groups.group, groups.stratum, groups.n_cells, groups.n_groups, groups.n_strata,
-            nonzero, u, tie,
+        rank_genes(
+            values, where, m, code, self._exact_floats, self._keys, self._spare, groups.group, groups.stratum,
+            groups.n_cells, groups.n_strata, into.u[genes], into.tie[genes], into.u_within[genes],
+            into.tie_within[genes],
         )  # fmt: skip
-        return u, tie
 
 
 def log10_p(u: np.ndarray, n: np.ndarray, n_control: np.ndarray | float, tie: np.ndarray) -> np.ndarray:

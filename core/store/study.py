@@ -485,7 +485,7 @@ class Study:
         with tempfile.TemporaryDirectory() as folder:
             own_gene = np.array([self._gene(own)])
             sweep(self.gene_values, groups, factors, own_gene, Path(folder), threads, _say_nothing)
-            false_discovery_rates(Path(folder))
+            false_discovery_rates(Path(folder), threads)
             layers = map_arrays(Path(folder) / "effects.h5ad", "layers")
             moments = map_arrays(Path(folder) / "moments.h5", "target")
             sums = {f: np.array(m) for f, m in moments.items()}

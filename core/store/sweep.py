@@ -19,12 +19,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from core.schema import Values
-from core.stats._kernels import add_pairs, count_by_code, nonzeros_in_order, segment_sums
+from core.stats._kernels import nonzeros_in_order, part_sums, slice_sums, take_fields
 from core.stats.calibration import ControlSets, control_sets
 from core.stats.deltas import Within, log2_fold_change, standard_error
-from core.stats.groups import Groups
+from core.stats.groups import Groups, Parts
 from core.stats.moments import FIELDS, PAIR_FIELDS, Moments, add_up
-from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
+from core.stats.ranksum import Ranker, RankGroups, Ranks, auc, log10_p
 from core.stats.strata import van_elteren
 from core.store.files import allocate_arrays, make_room, map_arrays, need_room, release
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
@@ -171,14 +171,6 @@ def _runs_of_blocks(n_blocks: int, groups: Groups) -> Iterator[range]:
 
 
 @dataclass(frozen=True)
-class _Strata:
-    """What the comparison within strata needs on top."""
-
-    ranks: RankGroups
-    parts: "_Parts"
-
-
-@dataclass(frozen=True)
 class _Plan:
     """What all threads share: groups, divisors in visiting order, who is compared with whom."""
 
@@ -186,95 +178,79 @@ class _Plan:
     kind: Values
     divisor: np.ndarray
     ratio_to_normalized: float
-    pooled: RankGroups
-    strata: "_Strata | None"
-    batches: "_Parts"
-    fold: np.ndarray  # (target, fold) of every segment
-    code: np.ndarray  # rank code of every cell in visiting order, up to the first that is left out
+    ranks: RankGroups
+    batches: "_Comparison"
+    strata: "_Comparison | None"
     sets: ControlSets
 
     @classmethod
     def of(cls, values: GeneMajor, groups: Groups, factors: SizeFactors) -> "_Plan":
-        n_targets, n_strata = groups.n_targets, groups.n_strata
+        t = groups.n_targets
         # A power of two near the median keeps ratios within the range of sort keys and changes no tie.
         unit = 2.0 ** np.floor(np.log2(factors.median)) if factors.median > 0 else 1.0
         totals = factors.totals[groups.order]
-        divisor = np.where(totals > 0, totals / unit, np.inf)
-        rank_row = np.where(groups.code_target == n_targets, n_targets + 1, groups.code_target)
-        pooled = RankGroups(rank_row, np.zeros_like(rank_row), groups.code_cells, n_targets + 2, 1)
-        strata = None
-        if n_strata > 1:
-            ranks = RankGroups(rank_row, groups.code_stratum, groups.code_cells, n_targets + 2, n_strata)
-            strata = _Strata(ranks, _Parts.of(groups, groups.pair_stratum, n_strata))
+        rank_row = np.where(groups.code_target == t, t + 1, groups.code_target)
         return cls(
             groups=groups,
             kind=values.kind,
-            divisor=divisor,
+            divisor=np.where(totals > 0, totals / unit, np.inf),
             ratio_to_normalized=factors.median / unit,
-            pooled=pooled,
-            strata=strata,
-            batches=_Parts.of(groups, groups.pair_batch, groups.n_batches),
-            fold=(groups.pair_target * groups.n_folds + groups.fold_of_batch[groups.pair_batch])[groups.pair],
-            code=np.repeat(groups.code, np.diff(groups.start)),
+            ranks=RankGroups(rank_row, groups.code_stratum, groups.code_cells, t + 2, groups.n_strata),
+            batches=_Comparison.of(groups.batches, t, groups.n_batches),
+            strata=_Comparison.of(groups.strata, t, groups.n_strata) if groups.n_strata > 1 else None,
             sets=control_sets(groups),
         )
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """Comparison within parts of the cells (batches or strata): who adds up to what, and who meets which controls.
+class _Comparison:
+    """Comparison within parts of the cells (batches or strata): of every target, and of all perturbed cells together.
 
     Parameters
     ----------
-    into
-        The (target, part) of every pair, shape ``(pairs,)``.
-    n
-        How many (target, part) there are.
-    pooled
-        The (perturbed or control, part) of every pair; the last one collects cells that are left out.
-    within, pooled_within
-        The comparisons, of the targets and of all perturbed cells together.
+    parts
+        The (target, part) of every cell.
+    n_parts
+        Rows of sums behind those of ``parts``: all perturbed cells of every part.
+    within
+        Which rows meet which controls.
     """
 
-    into: np.ndarray
-    n: int
-    pooled: np.ndarray
+    parts: Parts
+    n_parts: int
     within: Within
-    pooled_within: Within
 
     @classmethod
-    def of(cls, groups: Groups, part: np.ndarray, n_parts: int) -> "_Parts":
-        t = groups.n_targets
-        keys, into = np.unique(groups.pair_target * n_parts + part, return_inverse=True)
-        cells = np.bincount(into, groups.pair_cells, minlength=keys.size)
-        within = Within.of_pairs(keys // n_parts, keys % n_parts, cells, t)
-        side = np.minimum(np.maximum(groups.pair_target - t + 1, 0), 2)  # 0 perturbed, 1 control, 2 left out
-        pooled = np.where(side == 2, 2 * n_parts, side * n_parts + part)
-        pooled_cells = np.bincount(pooled, groups.pair_cells, minlength=2 * n_parts + 1)
-        sides, parts = np.divmod(np.arange(2 * n_parts + 1), n_parts)
-        return cls(into, keys.size, pooled, within, Within.of_pairs(sides, parts, pooled_cells, 1))
+    def of(cls, parts: Parts, n_targets: int, n_parts: int) -> "_Comparison":
+        perturbed = parts.target < n_targets
+        pooled_cells = np.bincount(parts.part[perturbed], parts.cells[perturbed], minlength=n_parts)
+        target = np.append(parts.target + ~perturbed, np.full(n_parts, n_targets))  # pooled take the controls' number
+        part, cells = np.append(parts.part, np.arange(n_parts)), np.append(parts.cells, pooled_cells)
+        return cls(parts, n_parts, Within.of_pairs(target, part, cells, n_targets + 1))
 
-    def add_up(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of every (target, part), and of all perturbed cells and all controls in every part."""
-        n_genes, n_pairs, n_fields = pairs.shape
-        together = np.zeros((n_genes, int(self.pooled.max()) + 1, n_fields))
-        add_pairs(pairs, self.pooled, together)
-        if self.n == n_pairs:  # one pair a part already, in the same order
-            return pairs, together
-        sums = np.zeros((n_genes, self.n, n_fields))
-        add_pairs(pairs, self.into, sums)
-        return sums, together
+    def new_sums(self) -> np.ndarray:
+        """Scratch for :meth:`sums`."""
+        return np.empty((GENES_AT_ONCE, self.parts.target.size + self.n_parts, len(PAIR_FIELDS)))
 
-    def delta(self, sums: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Deltas within parts and their standard errors, each (genes, T + 1)."""
-        found, together = self.within.delta(sums), self.pooled_within.delta(pooled)
-        delta, error = (np.concatenate(both, axis=1) for both in zip(found, together, strict=True))
-        return delta, error
 
-    def fold_change(self, sums: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-        """log2 fold changes within parts, (genes, T + 1)."""
-        changes = [self.within.fold_change(sums), self.pooled_within.fold_change(pooled)]
-        return np.concatenate(changes, axis=1)
+@dataclass(frozen=True)
+class _Few:
+    """The non-zeros of a few genes in visiting order, each array (genes, cells); beyond a gene's own are leftovers."""
+
+    where: np.ndarray
+    value: np.ndarray
+    ratio: np.ndarray
+    logged: np.ndarray
+    start: np.ndarray
+
+    @classmethod
+    def empty(cls, n_cells: int, n_slices: int) -> "_Few":
+        value, ratio, logged = np.empty((3, GENES_AT_ONCE, n_cells))
+        where, start = np.empty(value.shape, np.int32), np.empty((GENES_AT_ONCE, n_slices + 1), np.int64)
+        return cls(where, value, ratio, logged, start)
+
+    def first(self, n: int) -> "_Few":
+        return _Few(self.where[:n], self.value[:n], self.ratio[:n], self.logged[:n], self.start[:n])
 
 
 @dataclass(frozen=True)
@@ -304,79 +280,80 @@ class _Visit:
         n, groups = values.n_cells, plan.groups
         self._values, self._plan = values, plan
         self._block = values.new_block()
-        self._where = np.empty((GENES_AT_ONCE, n), np.int32)
-        self._value, self._ratio, self._logged = np.empty((3, GENES_AT_ONCE, n))
-        self._start = np.empty((GENES_AT_ONCE, groups.start.size), np.int64)
-        self._pairs = np.empty((GENES_A_BLOCK, groups.pair_target.size, len(PAIR_FIELDS)))
-        self._nonzero = np.empty(groups.code_target.size, np.int64)
-        self._n_ranked = int((groups.code >= 0).sum())  # segments; those of left-out cells come last
+        self._few = _Few.empty(n, groups.start.size - 1)
+        self._batch_sums = plan.batches.new_sums()
+        self._stratum_sums = plan.strata.new_sums() if plan.strata else None
+        self._n_ranked = int((groups.fold < (groups.n_targets + 1) * groups.n_folds).sum())  # slices; others come last
         self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
 
     def block(self, b: int) -> _BlockResult:
         """Visit the genes of block ``b``."""
         plan, groups = self._plan, self._plan.groups
         block = self._values.block(b, self._block)
-        genes, n_codes, n_groups = block.shape[0], groups.code_target.size, groups.n_targets + 2
-        pairs = self._pairs[:genes]
-        pairs[:] = 0
+        genes, n_groups = block.shape[0], groups.n_targets + 2
         folds = np.zeros((genes, n_groups * groups.n_folds, len(FIELDS)))
         guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
         ends = np.empty((genes, 4))
-        ranks = _Ranks.empty(genes, n_codes, n_groups, 1)
-        within = _Ranks.empty(genes, n_codes, n_groups, groups.n_strata) if plan.strata else None
+        ranks = Ranks.empty(genes, plan.ranks)
+        effects = {c: np.empty((genes, groups.n_targets + 1)) for c in _columns_within(plan)}
         for g in range(0, genes, GENES_AT_ONCE):
-            few = slice(g, min(g + GENES_AT_ONCE, genes))
-            self._sum(block[few], pairs[few], folds[few], guides[few], ends[few])
-            for k in range(few.stop - few.start):
-                m = int(self._start[k, self._n_ranked])
-                keys = self._ranker.sort(self._ratio[k], self._where[k], m, plan.code)
-                count_by_code(self._start[k], groups.code, self._nonzero)
-                ranks.u[g + k], ranks.tie[g + k] = self._ranker.walk(keys, m, self._nonzero, plan.pooled)
-                if plan.strata and within:
-                    walked = self._ranker.walk(keys, m, self._nonzero, plan.strata.ranks)
-                    within.u[g + k], within.tie[g + k] = walked
+            rows = slice(g, min(g + GENES_AT_ONCE, genes))
+            few = self._gather(block[rows])
+            slice_sums(
+                few.value, few.ratio, plan.ratio_to_normalized, few.logged, few.start, groups.fold, groups.guide,
+                folds[rows], guides[rows], ends[rows],
+            )  # fmt: skip
+            self._compare(few, rows, effects)
+            ratio = few.value if plan.kind is Values.LOG_NORMALIZED else few.ratio
+            self._ranker.rank(ratio, few.where, few.start[:, self._n_ranked], groups.code, plan.ranks, rows, ranks)
         targets = add_up(folds, np.repeat(np.arange(n_groups), groups.n_folds), n_groups)
-        effects = _pooled_effects(plan, targets, ranks) | _within_effects(plan, pairs)
-        if plan.strata and within:
-            effects |= _stratified_effects(groups, plan.strata, pairs, within)
+        effects |= _pooled_effects(plan, targets, ranks)
+        if plan.strata:
+            effects |= _stratified_tests(plan, ranks)
         n_control = int(groups.target_cells[groups.n_targets])
         calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
         return _BlockResult(targets, guides, folds, ends, effects, calibration)
 
-    def _sum(
-        self, block: np.ndarray, pairs: np.ndarray, folds: np.ndarray, guides: np.ndarray, ends: np.ndarray
-    ) -> None:
-        plan, groups, n = self._plan, self._plan.groups, block.shape[0]
-        where, value, ratio, start = self._where[:n], self._value[:n], self._ratio[:n], self._start[:n]
-        nonzeros_in_order(block, groups.order, groups.start, plan.divisor, where, value, ratio, start)
-        logged, normalized, unit = self._logged[:n], ratio, plan.ratio_to_normalized
-        if plan.kind is Values.LOG_NORMALIZED:
-            logged, normalized = value, self._logged[:n]
-        for k in range(n):  # beyond a gene's own non-zeros the arrays hold leftovers
-            own = slice(0, int(start[k, -1]))
+    def _gather(self, block: np.ndarray) -> _Few:
+        """Non-zeros of a few genes, with normalized and log-normalized values."""
+        plan, few = self._plan, self._few.first(block.shape[0])
+        groups = plan.groups
+        nonzeros_in_order(block, groups.order, groups.start, plan.divisor, few.where, few.value, few.ratio, few.start)
+        for k, m in enumerate(few.start[:, -1]):
+            value, ratio, logged = few.value[k, :m], few.ratio[k, :m], few.logged[k, :m]
             if plan.kind is Values.COUNTS:
-                np.multiply(ratio[k, own], unit, out=logged[k, own])
-                np.log1p(logged[k, own], out=logged[k, own])
+                np.multiply(ratio, plan.ratio_to_normalized, out=logged)
+                np.log1p(logged, out=logged)
             else:
-                np.expm1(value[k, own], out=normalized[k, own])
-        segment_sums(
-            value, normalized, unit, logged, start, groups.pair, plan.fold, groups.guide, pairs, folds, guides, ends
-        )
+                np.expm1(value, out=ratio)
+                logged[:] = value
+        return few
+
+    def _compare(self, few: _Few, rows: slice, effects: dict[str, np.ndarray]) -> None:
+        """Fill in the effects within batches and within strata of a few genes."""
+        for comparison, sums, suffix in (
+            (self._plan.batches, self._batch_sums, "within_batch"),
+            (self._plan.strata, self._stratum_sums, "stratified"),
+        ):
+            if comparison is None or sums is None:
+                continue
+            parts, n = comparison.parts, few.where.shape[0]
+            part_sums(
+                few.ratio, self._plan.ratio_to_normalized, few.logged, few.where, few.start[:, self._n_ranked],
+                parts.of_cell, parts.part, int((parts.target < self._plan.groups.n_targets).sum()), sums[:n],
+            )  # fmt: skip
+            effects[f"delta_{suffix}"][rows], effects[f"delta_{suffix}_se"][rows] = comparison.within.delta(sums[:n])
+            if f"log2_fold_change_{suffix}" in effects:
+                effects[f"log2_fold_change_{suffix}"][rows] = comparison.within.fold_change(sums[:n])
 
 
-@dataclass(frozen=True)
-class _Ranks:
-    """U of every code (genes, codes) and tie terms (genes, groups, strata)."""
-
-    u: np.ndarray
-    tie: np.ndarray
-
-    @classmethod
-    def empty(cls, genes: int, codes: int, groups: int, strata: int) -> "_Ranks":
-        return cls(np.empty((genes, codes)), np.empty((genes, groups, strata)))
+def _columns_within(plan: _Plan) -> tuple[str, ...]:
+    """Effects that come out of sums within parts."""
+    stratified = ("delta_stratified", "delta_stratified_se", "log2_fold_change_stratified")
+    return ("delta_within_batch", "delta_within_batch_se", *(stratified if plan.strata else ()))
 
 
-def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: _Ranks) -> dict[str, np.ndarray]:
+def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: Ranks) -> dict[str, np.ndarray]:
     """Pooled deltas and tests, each (genes, T + 1)."""
     groups, n_targets = plan.groups, plan.groups.n_targets
     with_pooled = np.concatenate([targets[:, :n_targets], targets[:, :n_targets].sum(axis=1, keepdims=True)], axis=1)
@@ -402,28 +379,15 @@ def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: _Ranks) -> dict[str
     }
 
 
-def _within_effects(plan: _Plan, pairs: np.ndarray) -> dict[str, np.ndarray]:
-    delta, error = plan.batches.delta(*plan.batches.add_up(pairs))
-    return {"delta_within_batch": delta, "delta_within_batch_se": error}
-
-
-def _stratified_effects(groups: Groups, strata: "_Strata", pairs: np.ndarray, ranks: _Ranks) -> dict[str, np.ndarray]:
-    sums = strata.parts.add_up(pairs)
-    delta, error = strata.parts.delta(*sums)
-    cells = strata.ranks.group_cells
+def _stratified_tests(plan: _Plan, ranks: Ranks) -> dict[str, np.ndarray]:
+    """Tests by van Elteren, each (genes, T + 1)."""
+    groups, cells = plan.groups, plan.ranks.group_cells
     u_target = np.zeros((len(ranks.u), groups.n_targets + 1, groups.n_strata))
     perturbed = np.flatnonzero(groups.code_target < groups.n_targets)
-    u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = ranks.u[:, perturbed]
+    u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = ranks.u_within[:, perturbed]
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
-    p, area = van_elteren(u_target, cells[:-1], cells[-1], ranks.tie[:, :-1])
-    return {
-        "delta_stratified": delta,
-        "delta_stratified_se": error,
-        "log2_fold_change_stratified": strata.parts.fold_change(*sums),
-        "auc_stratified": area,
-        "log10_p_stratified": p,
-        "p_value_stratified": 10.0**p,
-    }
+    p, area = van_elteren(u_target, cells[:-1], cells[-1], ranks.tie_within[:, :-1])
+    return {"auc_stratified": area, "log10_p_stratified": p, "p_value_stratified": 10.0**p}
 
 
 class _Tables:
@@ -479,8 +443,7 @@ class _Tables:
             self._own_guides[guides] = result.guides[g, guides]
 
     def _write_moments(self, name: str, genes: slice, sums: np.ndarray) -> None:
-        for field in STORED:
-            self._moments[name][field][:, genes] = sums[..., FIELDS.index(field)].T
+        take_fields(sums, genes.start, *(self._moments[name][field].view(np.ndarray) for field in STORED))
 
     def release(self, genes: int) -> None:
         """Count the genes written, and let go of their pages when they have become many."""
@@ -492,11 +455,7 @@ class _Tables:
                 release(maps)
 
     def finish(self) -> Swept:
-        """Flush, and hand over what stays in memory."""
-        for maps in (*self._moments.values(), self._effects, self._pooled):
-            for array in maps.values():
-                if isinstance(array, np.memmap):
-                    array.flush()
+        """Hand over what stays in memory; the files are brought to the disk with their folder."""
         n = self._groups.order.size
         everywhere = self._all[:, 0] == n  # no zero among the cells
         low = np.where(everywhere, self._ends[:, 0], 0.0)
@@ -526,22 +485,3 @@ def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         return np.concatenate(list(pool.map(sums, range(values.n_blocks))))
-
-
-def some_cells(
-    values: GeneMajor, genes: np.ndarray, wanted: np.ndarray, factors: SizeFactors, threads: int
-) -> Iterator[np.ndarray]:
-    """Log-normalized expression (float32, genes x cells) of some genes in some cells, chunk by chunk in file order.
-
-    ``wanted`` says of every cell whether it is asked for.
-    """
-    totals = factors.totals
-    scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
-    with ThreadPoolExecutor(threads) as pool:
-        for c in range(values.n_chunks):
-            cells = slice(c * values.cells_a_chunk, (c + 1) * values.cells_a_chunk)
-            x = values.cells_of_chunk(c, genes, pool)[:, wanted[cells]].astype(np.float32)
-            if values.kind is Values.COUNTS:
-                x *= scale[cells][wanted[cells]]
-                np.log1p(x, out=x)
-            yield x

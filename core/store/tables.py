@@ -16,8 +16,8 @@ tables.json, manifest.json
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,18 @@ from core.data.neighbours import neighbours
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, LEFT_OUT, Values
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
-from core.stats.energy import energy_distances, principal_axes
 from core.stats.fdr import benjamini_hochberg
 from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
+from core.store.distances import distances_to_controls
 from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_manifest
-from core.store.sweep import SizeFactors, Swept, some_cells, sweep
+from core.store.sweep import SizeFactors, Swept, sweep
 from core.store.values import GeneMajor, Report
 
 TABLES_VERSION = 4
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
-PCA_CELLS = 5_000
-PCA_COMPONENTS = 50
-DISTANCE_CELLS = 1_000
 N_HVG = 2000
 SEED = 0
 STRONG, SUBTLE = 100, 10
@@ -100,9 +97,13 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         swept = sweep(inputs.values, groups, inputs.factors, inputs.own_gene, unfinished, threads, report)
         report("Writing tables", 0, 1, "steps")
         genes = _gene_table(inputs, groups, swept)
-        false_discovery_rates(unfinished)
-        guides = _guide_table(inputs, groups, swept)
-        distance = _energy_distances(inputs, groups, genes, threads, report)
+        false_discovery_rates(unfinished, threads)
+        with ThreadPoolExecutor(1) as disk:  # the large files go to the disk while processors are busy
+            written = disk.submit(fsync_folder, unfinished)
+            guides = _guide_table(inputs, groups, swept)
+            variable = np.flatnonzero(genes["highly_variable"].to_numpy())
+            distance = distances_to_controls(inputs.values, groups, inputs.factors, variable, threads, report, SEED)
+            written.result()
         targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides, distance)
         _write_effect_names(unfinished / "effects.h5ad", targets, genes)
         _write_effect_names(unfinished / "pooled.h5ad", pooled, genes)
@@ -156,14 +157,21 @@ def _gene_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFra
     return pd.concat([table, dispersions], axis=1)
 
 
-def false_discovery_rates(folder: Path) -> None:
+def false_discovery_rates(folder: Path, threads: int) -> None:
     """Benjamini-Hochberg within every target, over all genes."""
     for file_name in ("effects.h5ad", "pooled.h5ad"):
         layers = map_arrays(folder / file_name, "layers", writable=True)
         for suffix in ("", "_stratified"):
             if f"fdr{suffix}" in layers:
-                for target, p in enumerate(layers[f"log10_p{suffix}"]):
-                    layers[f"fdr{suffix}"][target] = benjamini_hochberg(np.asarray(p))
+                _adjust_rows(layers[f"log10_p{suffix}"], layers[f"fdr{suffix}"], threads)
+
+
+def _adjust_rows(log10_p: np.ndarray, fdr: np.ndarray, threads: int) -> None:
+    def adjust(row: int) -> None:
+        fdr[row] = benjamini_hochberg(np.asarray(log10_p[row]))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(adjust, range(len(fdr))))
 
 
 def _guide_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFrame:
@@ -216,14 +224,13 @@ def _target_table(
     measured = inputs.own_gene >= 0
     own = np.where(measured, inputs.own_gene, 0)
     left = _left(swept.own_target, n_cells[:t], swept.own_control, groups)
-    pair_used = (groups.pair_target < t) & (groups.pair_cells > 0)
-    batches = pd.DataFrame({"t": groups.pair_target[pair_used], "b": groups.pair_batch[pair_used]}).drop_duplicates()
+    in_batch = groups.batches.table(t, groups.n_batches)
     rows = np.arange(t)
     table = pd.DataFrame(
         {
             "n_cells": n_cells[:t],
             "n_guides": guides.groupby("target").size().reindex(inputs.cells.targets).fillna(0).astype(int).to_numpy(),
-            "n_batches": np.bincount(batches.t, minlength=t) if inputs.cells.batches else 0,
+            "n_batches": (in_batch[:t] > 0).sum(axis=1) if inputs.cells.batches else 0,
             "in_genes": measured,
             "own_gene": np.where(measured, inputs.symbols[own], "") if t else np.array([], object),
             "control_mean": swept.own_control[:, FIELDS.index("sum_normalized")] / max(n_cells[t], 1),
@@ -340,9 +347,8 @@ def _batch_agreement(
     result = np.full(t, np.nan)
     if folds < 2:
         return result
-    pair_fold = groups.fold_of_batch[groups.pair_batch]
-    cells = np.zeros((t + 2, folds))
-    np.add.at(cells, (groups.pair_target, pair_fold), groups.pair_cells)
+    cells = np.zeros((t + 1, folds))
+    np.add.at(cells.T, groups.fold_of_batch, groups.batches.table(t, groups.n_batches).T)
     expressed = _expressed(control_mean)
 
     def half(target: int, parity: int) -> tuple[np.ndarray, float]:
@@ -364,8 +370,7 @@ def _batch_agreement(
 
 
 def _association(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
-    cells = np.zeros((groups.n_targets + 2, groups.n_strata))
-    np.add.at(cells, (groups.pair_target, groups.pair_stratum), groups.pair_cells)
+    cells = groups.strata.table(groups.n_targets, groups.n_strata)
     found = [association(row, cells[groups.n_targets]) for row in cells[: groups.n_targets]]
     return np.array([p for p, _ in found], float), np.array([warn for _, warn in found], bool)
 
@@ -404,44 +409,6 @@ def _neighbours_that_fall(effects: dict[str, np.ndarray], inputs: TableInputs) -
         falls = [n for n, g in measured if effects["fdr"][k, g] < FDR_THRESHOLD and effects["delta"][k, g] < 0]
         found.append(", ".join(falls))
     return found
-
-
-def _energy_distances(
-    inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report
-) -> np.ndarray:
-    """Energy distance to the controls in 50 principal components of the highly variable genes, T + 1 values.
-
-    Axes are fitted on at most 5,000 cells drawn at random; every target is compared by at most 1,000 of its cells with
-    1,000 controls. The draw is seeded.
-    """
-    rng = np.random.default_rng(SEED)
-    t = groups.n_targets
-    result = np.full(t + 1, np.nan)
-    variable = np.flatnonzero(genes["highly_variable"].to_numpy())
-    bounds = np.concatenate([[0], np.cumsum(groups.target_cells)])
-    members = [groups.order[bounds[k] : bounds[k + 1]] for k in range(t + 1)]
-    drawn = [np.sort(rng.permutation(m)[:DISTANCE_CELLS]) for m in members]
-    perturbed = np.concatenate(members[:t]) if t else np.zeros(0, np.int64)
-    drawn.append(np.sort(rng.permutation(perturbed)[:DISTANCE_CELLS]))
-    used = np.unique(np.concatenate([*members[: t + 1]]))
-    if variable.size < 2 or len(drawn[t]) < 2:
-        return result
-    fit = np.zeros(groups.order.size, bool)
-    fit[rng.permutation(used)[:PCA_CELLS]] = True
-    report("Comparing cells", 0, 2, "steps")
-    needed = np.zeros(groups.order.size, bool)
-    needed[np.concatenate(drawn)] = True
-    expression = partial(some_cells, inputs.values, variable, factors=inputs.factors, threads=threads)
-    mean, axes = principal_axes(np.concatenate(list(expression(fit)), axis=1), PCA_COMPONENTS)
-    offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
-    coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
-    coordinates[needed] = np.concatenate([(x - offset).T @ axes for x in expression(needed)])
-    report("Comparing cells", 1, 2, "steps")
-    compared = [*range(t), t + 1]
-    found = energy_distances([coordinates[drawn[k]] for k in compared if len(drawn[k]) > 1], coordinates[drawn[t]])
-    result[[row for row, k in enumerate(compared) if len(drawn[k]) > 1]] = found
-    report("Comparing cells", 2, 2, "steps")
-    return result
 
 
 def _part_table(inputs: TableInputs, groups: Groups, names: tuple[str, ...], part: np.ndarray) -> pd.DataFrame:

@@ -52,7 +52,7 @@ from core.store.files import check_manifest, damage_said, damaged, fsync_folder,
 VALUES_VERSION = 2
 GENES_A_BLOCK = 32
 CELLS_A_CHUNK = 8192
-TILE_BYTES = 300_000_000
+TILE_BYTES = 150_000_000
 MOST_COUNTS = 2**32 - 1
 MOST_LOGGED = 255
 
@@ -160,8 +160,7 @@ class GeneMajor:
         genes = min(GENES_A_BLOCK, self.n_genes - b * GENES_A_BLOCK)
         out = (self.new_block() if out is None else out)[:genes]
         for c in range(self._index["offset"].shape[0]):
-            first = c * self.cells_a_chunk
-            width = min(self.cells_a_chunk, self.n_cells - first)
+            first, width = c * self.cells_a_chunk, self.chunk_width(c)
             out[:, first : first + width] = self.tile(c, b, verify).reshape(genes, width)
         return out
 
@@ -178,18 +177,9 @@ class GeneMajor:
         """Values of gene ``g`` in all cells, in file order."""
         return self.block(g // GENES_A_BLOCK)[g % GENES_A_BLOCK].copy()
 
-    def cells_of_chunk(self, chunk: int, genes: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
-        """Values of some genes in one chunk of cells, shape ``(genes, cells of the chunk)``."""
-        first = chunk * self.cells_a_chunk
-        width = min(self.cells_a_chunk, self.n_cells - first)
-        out = np.empty((genes.size, width), self.dtype)
-
-        def fill(b: int) -> None:
-            wanted = genes // GENES_A_BLOCK == b
-            out[wanted] = self.tile(chunk, b).reshape(-1, width)[genes[wanted] % GENES_A_BLOCK]
-
-        list(pool.map(fill, np.unique(genes // GENES_A_BLOCK).tolist()))
-        return out
+    def chunk_width(self, chunk: int) -> int:
+        """Cells of one chunk; the last may hold fewer."""
+        return min(self.cells_a_chunk, self.n_cells - chunk * self.cells_a_chunk)
 
     def verify(self) -> None:
         """Check every checksum.
@@ -212,7 +202,7 @@ class GeneMajor:
 def turn(source: Source, matrix: str, kind: Values, folder: Path, threads: int, report: Report) -> GeneMajor:
     """Read a matrix once and keep it gene-major.
 
-    Memory is bounded by one chunk of cells: about 300 MB for the tile, besides what is being read.
+    Memory is bounded by one chunk of cells: about 150 MB for the tile, besides what is being read.
 
     Parameters
     ----------
@@ -276,7 +266,7 @@ def _turn_rows(
     totals, seen = np.zeros(n_cells), np.zeros(n_cells, np.int32)
     tile = np.zeros((n_genes, writer.cells_a_chunk), writer.dtype)
     over_8_bits = np.zeros((threads, n_genes), np.uint8)
-    chunks = cell_chunks(source, source.matrices[matrix], rows=1024, threads=threads)
+    chunks = cell_chunks(source, source.matrices[matrix], rows=512, threads=threads)
     for piece in _aligned(chunks, writer.cells_a_chunk):
         place = piece.start % writer.cells_a_chunk
         bounds = np.linspace(0, piece.stop - piece.start, threads + 1).astype(int)

@@ -32,7 +32,7 @@ def some_cells(rng, n, n_targets, n_batches, n_strata, n_guides=6):
     n_strata=st.integers(1, 3),
 )
 @settings(max_examples=60, deadline=None)
-def test_segments_hold_every_cell_once_and_say_what_it_is(seed, n, n_targets, n_batches, n_strata):
+def test_slices_hold_every_cell_once_and_say_what_it_is(seed, n, n_targets, n_batches, n_strata):
     rng = np.random.default_rng(seed)
     cells = some_cells(rng, n, n_targets, n_batches, n_strata)
     counted = rng.random(n) < 0.9
@@ -42,25 +42,36 @@ def test_segments_hold_every_cell_once_and_say_what_it_is(seed, n, n_targets, n_
     assert sorted(groups.order) == list(range(n))
     target = np.where(cells.target == CONTROL, n_targets, cells.target)
     target = np.where((cells.target == LEFT_OUT) | ~counted, n_targets + 1, target)
-    segment = np.repeat(np.arange(groups.start.size - 1), np.diff(groups.start))
-    pair = groups.pair[segment]
-    np.testing.assert_array_equal(groups.pair_target[pair], target[groups.order])
-    np.testing.assert_array_equal(groups.pair_batch[pair], cells.batch[groups.order])
-    np.testing.assert_array_equal(groups.pair_stratum[pair], cells.stratum[groups.order])
-    np.testing.assert_array_equal(groups.pair_cells, np.bincount(pair, minlength=groups.pair_cells.size))
     np.testing.assert_array_equal(groups.target_cells, np.bincount(target, minlength=n_targets + 2))
-    code, ranked = groups.code[segment], target[groups.order] <= n_targets
+    target, guide, batch, stratum = (a[groups.order] for a in (target, cells.guide, cells.batch, cells.stratum))
+    ranked = target <= n_targets
+    assert not (np.diff(ranked.astype(int)) > 0).any()  # left-out cells come last
+
+    slice_of_cell = np.repeat(np.arange(groups.start.size - 1), np.diff(groups.start))
+    fold = target * groups.n_folds + groups.fold_of_batch[batch]
+    np.testing.assert_array_equal(groups.fold[slice_of_cell], fold)
+    group = groups.guide[slice_of_cell]
+    np.testing.assert_array_equal(groups.guide_cells, np.bincount(group, minlength=groups.guide_cells.size))
+    perturbed = target < n_targets
+    np.testing.assert_array_equal(groups.guide_name[group][perturbed], guide[perturbed])
+    named = perturbed & (guide >= 0)
+    np.testing.assert_array_equal(groups.guide_target[group][named], target[named])
+
+    for parts, part, n_parts in ((groups.batches, batch, n_batches), (groups.strata, stratum, n_strata)):
+        assert (parts.of_cell[~ranked] == -1).all()
+        number = parts.of_cell[ranked]
+        np.testing.assert_array_equal(parts.target[number], target[ranked])
+        np.testing.assert_array_equal(parts.part[number], part[ranked])
+        expected = np.zeros((n_targets + 1, n_parts), int)
+        np.add.at(expected, (target[ranked], part[ranked]), 1)
+        np.testing.assert_array_equal(parts.table(n_targets, n_parts), expected)
+        assert (np.diff(parts.target) >= 0).all()
+
+    code = groups.code
     assert (code[ranked] >= 0).all() and (code[~ranked] == -1).all()
-    assert ranked.size == 0 or not (np.diff(ranked.astype(int)) > 0).any()  # left-out cells come last
-    np.testing.assert_array_equal(groups.code_target[code[ranked]], target[groups.order][ranked])
-    np.testing.assert_array_equal(groups.code_stratum[code[ranked]], cells.stratum[groups.order][ranked])
+    np.testing.assert_array_equal(groups.code_target[code[ranked]], target[ranked])
+    np.testing.assert_array_equal(groups.code_stratum[code[ranked]], stratum[ranked])
     np.testing.assert_array_equal(groups.code_cells, np.bincount(code[ranked], minlength=groups.code_cells.size))
-    guide = groups.guide[segment]
-    np.testing.assert_array_equal(groups.guide_cells, np.bincount(guide, minlength=groups.guide_cells.size))
-    perturbed = target[groups.order] < n_targets
-    np.testing.assert_array_equal(groups.guide_name[guide][perturbed], cells.guide[groups.order][perturbed])
-    named = perturbed & (cells.guide[groups.order] >= 0)
-    np.testing.assert_array_equal(groups.guide_target[guide][named], target[groups.order][named])
     assert min(2, n_batches) <= groups.n_folds <= min(MAX_FOLDS, n_batches)
     np.testing.assert_array_equal(groups.fold_of_batch, np.arange(n_batches) % groups.n_folds)
 
@@ -70,11 +81,12 @@ def test_control_sets_are_dealt_evenly_and_the_same_way_every_time():
     cells = some_cells(rng, 4000, 1, 1, 1)
     one, other = (visiting_groups(cells, np.ones(4000, bool), 7) for _ in range(2))
     np.testing.assert_array_equal(one.order, other.order)
+    np.testing.assert_array_equal(one.code, other.code)
     is_control = one.code_target == 1
     leaves = np.bincount(one.code_leaf[is_control], one.code_cells[is_control])
     assert leaves.size == min(128, (cells.target == CONTROL).sum() // 25) and np.ptp(leaves) <= 1
     shuffled = visiting_groups(cells, np.ones(4000, bool), 8)
-    assert (shuffled.order != one.order).any()
+    assert (shuffled.code != one.code).any()
 
 
 def test_only_control_guides_with_enough_cells_are_told_apart():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.stats.ranksum import Ranker, RankGroups, auc, log10_p
+from core.stats.ranksum import Ranker, RankGroups, Ranks, auc, log10_p
 
 LN10 = np.log(10)
 
@@ -14,7 +14,7 @@ LN10 = np.log(10)
 def ranked(values, divisor, group, n_targets, *, stratum=None, exact_floats=False):
     """U of every target (then all perturbed cells) against the controls, with tie terms; group n_targets is control.
 
-    Cells stand in segment order, without zeros, as the sweep has them.
+    Cells stand in visiting order, without zeros, as the sweep has them.
     """
     values, divisor = np.asarray(values, np.float64), np.asarray(divisor, np.float64)
     if not exact_floats:
@@ -29,10 +29,12 @@ def ranked(values, divisor, group, n_targets, *, stratum=None, exact_floats=Fals
     where = np.flatnonzero(values[order] != 0)
     ratio = np.zeros(len(values))
     ratio[: where.size] = values[order][where] / divisor[order][where]
-    nonzero = np.bincount(code[order][where], minlength=codes.shape[1])
-    ranker = Ranker(len(values), exact_floats=exact_floats)
-    keys = ranker.sort(ratio, where.astype(np.int32), where.size, code[order])
-    u, tie = ranker.walk(keys, where.size, nonzero, groups)
+    ranks = Ranks.empty(1, groups)
+    places = np.resize(where, len(values)).astype(np.int32)[None]
+    Ranker(len(values), exact_floats=exact_floats).rank(
+        ratio[None], places, np.array([where.size]), code[order], groups, slice(0, 1), ranks
+    )
+    u, tie = (ranks.u[0], ranks.tie[0]) if n_strata == 1 else (ranks.u_within[0], ranks.tie_within[0])
     of_target = np.zeros((n_targets + 1, n_strata))
     perturbed = codes[0] < n_targets
     np.add.at(of_target, (codes[0][perturbed], codes[1][perturbed]), u[perturbed])

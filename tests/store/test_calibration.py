@@ -42,9 +42,8 @@ def test_p_of_every_set_is_scipys(plain):
     groups = visiting_groups(cells, expected.counted)
     sets = control_sets(groups)
     assert set(sets.kind) == {"guide", "random"}
-    segment_code = np.repeat(groups.code, np.diff(groups.start))
     cell_code = np.empty(n, int)
-    cell_code[groups.order] = segment_code
+    cell_code[groups.order] = groups.code
     control = expected.cells("non-targeting")
     sizes = {}
     for k in range(len(sets.kind)):

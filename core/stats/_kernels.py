@@ -20,21 +20,24 @@ MAXIMUM = 6  # place of the maximum, last of moments.FIELDS
 def nonzeros_in_order(block, order, slice_start, divisor, where, value, ratio, start):
     """Gather each gene's non-zero values in visiting order.
 
-    block (genes, cells of the file); order and divisor (cells in visiting order). Fills where (places in the visiting
-    order), value and ratio (genes, cells), and start (genes, slices + 1): where a slice's non-zeros begin.
+    block (genes, cells of the file); order (uint32) and divisor (cells in visiting order). Fills where (places in the
+    visiting order), value and ratio (genes, cells), and start (genes, slices + 1): where a slice's non-zeros begin.
     """
+    row = np.empty(order.size, block.dtype)
     for g in range(block.shape[0]):
-        row, place, found, m = block[g], where[g], value[g], 0
+        for i in range(order.size):
+            row[i] = block[g, order[i]]
+        m = np.uint32(0)
         start[g, 0] = 0
         for s in range(slice_start.size - 1):
             for i in range(slice_start[s], slice_start[s + 1]):
-                x = row[order[i]]
-                place[m] = i  # written always, kept only for a non-zero: no branch to mispredict
-                found[m] = x
-                m += np.int64(x != 0)
+                where[g, m] = i  # written always, kept only for a non-zero: no branch to mispredict
+                m += np.uint32(row[i] != 0)
             start[g, s + 1] = m
         for k in range(m):
-            ratio[g, k] = found[k] / divisor[place[k]]
+            x = np.float64(row[where[g, k]])
+            value[g, k] = x
+            ratio[g, k] = x / divisor[where[g, k]]
 
 
 @njit(nogil=True, cache=True, boundscheck=False, fastmath={"reassoc", "contract", "nsz", "nnan"})
@@ -75,27 +78,6 @@ def slice_sums(value, ratio, unit, logged, start, fold, guide, fold_sums, guide_
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def part_sums(ratio, unit, logged, where, m, of_cell, part, n_perturbed, sums):
-    """Sums of every (target, part) and, behind them, of all perturbed cells in every part.
-
-    of_cell (cells in visiting order) numbers each cell's (target, part), those of targets first, n_perturbed of them;
-    part (pairs,) is the part of each; m (genes,) are the non-zeros that count; sums (genes, pairs + parts,
-    PAIR_FIELDS).
-    """
-    sums[:] = 0
-    n_pairs = part.size
-    for g in range(sums.shape[0]):
-        for k in range(m[g]):
-            p, y = of_cell[where[g, k]], logged[g, k]
-            sums[g, p, 0] += ratio[g, k] * unit
-            sums[g, p, 1] += y
-            sums[g, p, 2] += y * y
-        for p in range(n_perturbed):
-            for f in range(3):
-                sums[g, n_pairs + part[p], f] += sums[g, p, f]
-
-
-@njit(nogil=True, cache=True, boundscheck=False)
 def roll_up(fine, into, coarse):
     """Add fine groups' sums (genes, fine, FIELDS) to the coarse group each belongs to; the last field is a maximum."""
     for g in range(fine.shape[0]):
@@ -106,31 +88,41 @@ def roll_up(fine, into, coarse):
             coarse[g, c, MAXIMUM] = max(coarse[g, c, MAXIMUM], fine[g, k, MAXIMUM])
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def within_differences(sums, share, pair, control_pair, weight, weights, free, free_control, spread, spread_control,
-                       first, delta, error):  # fmt: skip
-    """Weighted mean over batches of mean(target) - mean(control), and its standard error.
+@njit(nogil=True, cache=True, boundscheck=False)
+def part_sums(values, where, m, of_cell, part, first, share, weighted_share, shift, scatter,
+              pooled, pooled_squares, control, control_squares):  # fmt: skip
+    """What a comparison within parts needs of some genes.
 
-    sums (genes, pairs, PAIR_FIELDS) and share = 1 / cells (pairs,); pair, control_pair and weight (used,): a target's
-    pairs stand together from first[t] on; weights, degrees of freedom and spreads of the weights (targets,); fills
-    delta and error (genes, targets).
+    of_cell (cells in visiting order) numbers each cell's (target, part), the controls' last; part, share = 1 / cells
+    and weighted_share (pairs,) belong to these numbers, a target's pairs begin at first[t]. Fills shift, the weighted
+    sum of a target's means, and scatter, the squares around them (genes, targets); and the sums and squares of all
+    perturbed cells and of the controls of every part (genes, parts).
     """
-    for g in range(sums.shape[0]):
-        for t in range(first.size - 1):
-            shift = scatter = scatter_control = 0.0
-            for i in range(first[t], first[t + 1]):
-                p, c = pair[i], control_pair[i]
-                total, total_control = sums[g, p, 1], sums[g, c, 1]
-                mean, mean_control = total * share[p], total_control * share[c]
-                shift += weight[i] * (mean - mean_control)
-                scatter += max(sums[g, p, 2] - mean * total, 0.0)
-                scatter_control += max(sums[g, c, 2] - mean_control * total_control, 0.0)
-            delta[g, t] = shift / weights[t] if weights[t] > 0 else np.nan
-            if weights[t] > 0 and free[t] > 0 and free_control[t] > 0:
-                variance = scatter / free[t] * spread[t] + scatter_control / free_control[t] * spread_control[t]
-                error[g, t] = np.sqrt(variance) / weights[t]
-            else:
-                error[g, t] = np.nan
+    n_targets, n_pairs = first.size - 1, part.size
+    total, squares = np.empty(n_pairs), np.empty(n_pairs)
+    for g in range(values.shape[0]):
+        total[:] = 0
+        squares[:] = 0
+        for k in range(m[g]):
+            p, y = of_cell[where[g, k]], values[g, k]
+            total[p] += y
+            squares[p] += y * y
+        pooled[g] = 0
+        pooled_squares[g] = 0
+        for t in range(n_targets):
+            moved, around = 0.0, 0.0
+            for p in range(first[t], first[t + 1]):
+                pooled[g, part[p]] += total[p]
+                pooled_squares[g, part[p]] += squares[p]
+                if weighted_share[p] > 0:
+                    moved += weighted_share[p] * total[p]
+                    around += max(squares[p] - total[p] * total[p] * share[p], 0.0)
+            shift[g, t], scatter[g, t] = moved, around
+        control[g] = 0
+        control_squares[g] = 0
+        for p in range(first[n_targets], n_pairs):
+            control[g, part[p]] = total[p]
+            control_squares[g, part[p]] = squares[p]
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
@@ -179,7 +171,7 @@ def radix_sort(keys, spare, m):
     The lowest 11 bits of value are left to one insertion pass: two values agree in the upper 33 bits almost only when
     they are equal, so next to nothing moves there. The code below the value is payload and takes no part.
     """
-    counts = np.zeros((3, RADIX), np.int64)
+    counts = np.zeros((3, RADIX), np.int32)  # all three fit the nearest cache
     low = np.uint64(RADIX - 1)
     for i in range(m):
         k = keys[i] >> np.uint64(31)
@@ -313,7 +305,7 @@ def rank_genes(values, where, m, code, exact_floats, keys, spare, group, stratum
 
 @njit(nogil=True, cache=True, boundscheck=False)
 def take_fields(sums, first, n_nonzero, counts, normalized, logged, log_squares, maximum):
-    """Put sums (genes, rows, FIELDS) where they are stored: each field (rows, all genes), from gene ``first`` on."""
+    """Put the fields that are stored, out of sums (genes, rows, FIELDS), into (rows, genes) from gene ``first`` on."""
     for k in range(n_nonzero.shape[0]):
         for g in range(sums.shape[0]):
             n_nonzero[k, first + g] = sums[g, k, 0]

@@ -1,13 +1,10 @@
-"""Effect sizes: deltas pooled and within batch, fold changes, what is left of a transcript."""
+"""Effect sizes: standard errors of deltas, fold changes, what is left of a transcript."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
 
 import numpy as np
 
 from core.schema import MEASURABLE_MEAN, PSEUDOCOUNT
-from core.stats._kernels import within_differences
 
 NORMAL_95 = 1.959963984540054
 
@@ -29,86 +26,6 @@ def standard_error(
     """Standard error of a difference of two means (unequal variances), NaN for fewer than 2 cells."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(variance_a / n_a + variance_b / n_b)
-
-
-@dataclass(frozen=True)
-class Within:
-    """Which (target, batch) pairs are compared with which controls, and what that weighs; one for all genes.
-
-    Parameters
-    ----------
-    share
-        1 / cells of every pair, shape ``(pairs,)``.
-    pair, control_pair, weight
-        The pairs of all targets, a target's standing together; the pair of the same batch's controls; and
-        ``n_t n_c / (n_t + n_c)``.
-    first
-        Where a target's pairs begin, shape ``(n_targets + 1,)``.
-    """
-
-    share: np.ndarray
-    pair: np.ndarray
-    control_pair: np.ndarray
-    weight: np.ndarray
-    first: np.ndarray
-
-    @classmethod
-    def of_pairs(cls, target: np.ndarray, batch: np.ndarray, n: np.ndarray, n_targets: int) -> Self:
-        """Pair every (target, batch) with the controls of that batch; ``target == n_targets`` marks controls."""
-        control_of_batch = np.full(int(batch.max(initial=0)) + 1, -1)
-        controls = np.flatnonzero((target == n_targets) & (n > 0))
-        control_of_batch[batch[controls]] = controls
-        used = np.flatnonzero((target < n_targets) & (n > 0) & (control_of_batch[batch] >= 0))
-        used = used[np.argsort(target[used], kind="stable")]
-        control = control_of_batch[batch[used]]
-        first = np.searchsorted(target[used], np.arange(n_targets + 1))
-        return cls(1 / np.maximum(n, 1.0), used, control, n[used] * n[control] / (n[used] + n[control]), first)
-
-    def delta(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean of the deltas within batches (or strata), weighted by ``n_t n_c / (n_t + n_c)``.
-
-        Parameters
-        ----------
-        sums
-            PAIR_FIELDS of every pair, shape ``(genes, pairs, 3)``.
-
-        Returns
-        -------
-        delta, standard_error
-            Shape ``(genes, n_targets)``, log-normalized; NaN where no batch holds both. The variance is pooled
-            within batches, so that batches of a single cell count too.
-        """
-        delta, error = np.empty((2, sums.shape[0], self.first.size - 1))
-        weights, free, free_control, spread, spread_control = self._by_target
-        within_differences(
-            sums, self.share, self.pair, self.control_pair, self.weight,
-            weights, free, free_control, spread, spread_control, self.first, delta, error,
-        )  # fmt: skip
-        return delta, error
-
-    @cached_property
-    def _by_target(self) -> np.ndarray:
-        """Of every target: sum of weights, degrees of freedom and spread of the weights, of target and control."""
-        share, control_share = self.share[self.pair], self.share[self.control_pair]
-        squares = self.weight**2
-        return self._add(
-            np.stack([self.weight, 1 / share - 1, 1 / control_share - 1, squares * share, squares * control_share])
-        )
-
-    def fold_change(self, sums: np.ndarray) -> np.ndarray:
-        """log2 fold change of mean normalized counts, both sides averaged over strata with the same weights."""
-        weights = self._add(self.weight[None])
-        weights[weights == 0] = np.nan
-        mean = sums[:, self.pair, 0] * self.share[self.pair]
-        control_mean = sums[:, self.control_pair, 0] * self.share[self.control_pair]
-        return log2_fold_change(
-            self._add(mean * self.weight) / weights, self._add(control_mean * self.weight) / weights
-        )
-
-    def _add(self, values: np.ndarray) -> np.ndarray:
-        """Sum over each target's pairs."""
-        running = np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
-        return running[:, self.first[1:]] - running[:, self.first[:-1]]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ FIELDS = (
     "sum_log_squared",
     "maximum",
 )
-PAIR_FIELDS = ("sum_normalized", "sum_log", "sum_log_squared")
-"""What is kept of the many (target, batch) pairs: enough for deltas within batches and their errors."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def group_moments(counts: np.ndarray, scale: np.ndarray, group: np.ndarray, n_gr
     n_genes, n_cells = counts.shape
     where, nonzero_start = np.empty((n_genes, n_cells), np.int32), np.empty((n_genes, n_groups + 1), np.int64)
     value, ratio, logged = np.zeros((3, n_genes, n_cells))
-    nonzeros_in_order(counts, order, start, 1 / scale[order], where, value, ratio, nonzero_start)
+    nonzeros_in_order(counts, order.astype(np.uint32), start, 1 / scale[order], where, value, ratio, nonzero_start)
     for k, m in enumerate(nonzero_start[:, -1]):
         np.log1p(ratio[k, :m], out=logged[k, :m])
     sums, unused = np.zeros((n_genes, n_groups, len(FIELDS))), np.zeros((n_genes, 1, len(FIELDS)))

@@ -78,6 +78,20 @@ def need_room(folder: Path, n_bytes: int) -> None:
         raise OSError(errno.ENOSPC, f"{n_bytes / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
 
 
+def write_at(file: int, data: np.ndarray, offset: int) -> None:
+    """Write an array's bytes at a place of a file, all of them.
+
+    Raises
+    ------
+    OSError
+        If the disk is full.
+    """
+    left = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    while left.size:
+        n = os.pwrite(file, left.data, offset)
+        left, offset = left[n:], offset + n
+
+
 @contextmanager
 def unfinished_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of ``folder`` when the block ends well, and is removed otherwise.

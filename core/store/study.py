@@ -39,11 +39,14 @@ from core.schema import ALL_PERTURBED, CONTROL, LEFT_OUT, Roles, Values
 from core.settings import settings
 from core.stats.groups import visiting_groups
 from core.store.files import check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
+from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
 from core.store.values import VALUES_VERSION, GeneMajor, Report, turn
 
 DOMINANT_SHARE = 0.05
+MEANS = {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}
+"""Endings of the columns of means, and the sums that they come from."""
 
 
 @dataclass(frozen=True)
@@ -436,13 +439,13 @@ class Study:
         """
         if target == ALL_PERTURBED:
             layers, row = self._pooled_effects, 0
-            sums = {f: np.asarray(m[:-1]).sum(axis=0) for f, m in self._moments.items()}
+            sums = {f: self._sums.rows(f, slice(0, -1)).sum(axis=0) for f in MEANS.values()}
             n = self.n_perturbed
         else:
             layers, row = self._effects, self._target(target)
-            sums = {f: np.asarray(m[row]) for f, m in self._moments.items()}
+            sums = {f: self._sums.row(f, row) for f in MEANS.values()}
             n = int(self._record["target_cells"][row])
-        control = {f: np.asarray(m[-1]) for f, m in self._moments.items()}
+        control = {f: self._sums.row(f, -1) for f in MEANS.values()}
         means = self._means(sums, n, control)
         return pd.DataFrame(means | {c: np.asarray(layer[row]) for c, layer in layers.items()}, index=self.genes.index)
 
@@ -487,10 +490,10 @@ class Study:
             sweep(self.gene_values, groups, factors, own_gene, Path(folder), threads, _say_nothing)
             false_discovery_rates(Path(folder), threads)
             layers = map_arrays(Path(folder) / "effects.h5ad", "layers")
-            moments = map_arrays(Path(folder) / "moments.h5", "target")
-            sums = {f: np.array(m) for f, m in moments.items()}
+            moments = GroupSums(Path(folder) / "moments.h5", "target", self.n_genes)
             n, n_control = (int(k) for k in groups.target_cells[:2])
-            means = self._means({f: m[0] for f, m in sums.items()}, n, {f: m[1] for f, m in sums.items()}, n_control)
+            mine, control = ({f: moments.row(f, k) for f in MEANS.values()} for k in (0, 1))
+            means = self._means(mine, n, control, n_control)
             return pd.DataFrame(means | {c: np.array(layer[0]) for c, layer in layers.items()}, index=self.genes.index)
 
     def gene_effects(self, gene: str) -> pd.DataFrame:
@@ -502,7 +505,7 @@ class Study:
             If the study does not measure it.
         """
         g = self._gene(gene)
-        column = {f: np.asarray(m[:, g]) for f, m in self._moments.items()}
+        column = {f: self._sums.column(f, g) for f in MEANS.values()}
         n = np.array(self._record["target_cells"][:-1])
         means = self._means({f: c[:-1] for f, c in column.items()}, n, {f: c[-1] for f, c in column.items()})
         effects = {c: np.asarray(layer[:, g]) for c, layer in self._effects.items()}
@@ -514,7 +517,7 @@ class Study:
         n = np.maximum(n, 1)
         n_control = max(self.n_control if n_control is None else n_control, 1)
         means = {}
-        for suffix, field in {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}.items():
+        for suffix, field in MEANS.items():
             known = 1.0 if suffix != "_counts" or self.has_counts else np.nan
             means[f"ctrl_mean{suffix}"] = control[field] / n_control * known
             means[f"pert_mean{suffix}"] = sums[field] / n * known
@@ -529,9 +532,9 @@ class Study:
         return self._arrays("pooled.h5ad", "layers")
 
     @cached_property
-    def _moments(self) -> dict[str, np.ndarray]:
-        maps = self._arrays("moments.h5", "target")
-        return {field: maps[field] for field in ("sum_log", "sum_counts", "sum_normalized")}
+    def _sums(self) -> GroupSums:
+        with damage_said(self._tables):
+            return GroupSums(self._tables / "moments.h5", "target", self.n_genes)
 
     @property
     def effects_path(self) -> Path:

@@ -19,21 +19,21 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from core.schema import Values
-from core.stats._kernels import nonzeros_in_order, part_sums, slice_sums, take_fields
+from core.stats._kernels import nonzeros_in_order, slice_sums
 from core.stats.calibration import ControlSets, control_sets
-from core.stats.deltas import Within, log2_fold_change, standard_error
-from core.stats.groups import Groups, Parts
-from core.stats.moments import FIELDS, PAIR_FIELDS, Moments, add_up
+from core.stats.deltas import log2_fold_change, standard_error
+from core.stats.groups import Groups
+from core.stats.moments import FIELDS, Moments, add_up
 from core.stats.ranksum import Ranker, RankGroups, Ranks, auc, log10_p
 from core.stats.strata import van_elteren
-from core.store.files import allocate_arrays, make_room, map_arrays, need_room, release
+from core.stats.within import Within, WithinMeans
+from core.store.files import allocate_arrays, make_room, map_arrays, release
+from core.store.group_sums import GroupSumsWriter
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
-GENES_AT_ONCE = 4  # whose non-zeros stay in the processor's cache between the steps of a visit
+FEW_BYTES = 2_500_000  # of non-zeros that stay in the processor's cache between the steps of a visit
 RELEASE_BYTES = 100_000_000  # written pages that are kept before they are let go
 BUFFER_BYTES = 16_000_000  # of results that a thread gathers before it writes: longer rows at a time
-
-STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 
 EFFECTS = {
     "delta": "f8",
@@ -149,7 +149,7 @@ def sweep(
                 run = next(waiting, None)
             if run is None:
                 return
-            tables.write(run.start * GENES_A_BLOCK, _BlockResult.joined([scratch.block(b) for b in run]))
+            tables.write(run.start * GENES_A_BLOCK, [scratch.block(b) for b in run])
             with lock:
                 done += len(run)
                 report("Testing genes", min(done * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
@@ -163,11 +163,16 @@ def sweep(
 
 
 def _runs_of_blocks(n_blocks: int, groups: Groups) -> Iterator[range]:
-    """Neighbouring blocks whose results fit the buffer, at most 16."""
-    rows = (groups.n_targets + 2) * (groups.n_folds + 4) + groups.guide_target.size
-    size = int(np.clip(BUFFER_BYTES // (rows * len(FIELDS) * 8 * GENES_A_BLOCK), 1, 16))
+    size = _genes_a_run(groups) // GENES_A_BLOCK
     for first in range(0, n_blocks, size):
         yield range(first, min(first + size, n_blocks))
+
+
+def _genes_a_run(groups: Groups) -> int:
+    """Genes of neighbouring blocks whose results fit the buffer, at most 16 blocks."""
+    rows = (groups.n_targets + 2) * (groups.n_folds + 4) + groups.guide_target.size
+    size = int(np.clip(BUFFER_BYTES // (rows * len(FIELDS) * 8 * GENES_A_BLOCK), 1, 16))
+    return size * GENES_A_BLOCK
 
 
 @dataclass(frozen=True)
@@ -176,11 +181,12 @@ class _Plan:
 
     groups: Groups
     kind: Values
+    order: np.ndarray
     divisor: np.ndarray
     ratio_to_normalized: float
     ranks: RankGroups
-    batches: "_Comparison"
-    strata: "_Comparison | None"
+    batches: Within
+    strata: Within | None
     sets: ControlSets
 
     @classmethod
@@ -193,49 +199,22 @@ class _Plan:
         return cls(
             groups=groups,
             kind=values.kind,
+            order=groups.order.astype(np.uint32),
             divisor=np.where(totals > 0, totals / unit, np.inf),
             ratio_to_normalized=factors.median / unit,
             ranks=RankGroups(rank_row, groups.code_stratum, groups.code_cells, t + 2, groups.n_strata),
-            batches=_Comparison.of(groups.batches, t, groups.n_batches),
-            strata=_Comparison.of(groups.strata, t, groups.n_strata) if groups.n_strata > 1 else None,
+            batches=Within.of(groups.batches, t, groups.n_batches),
+            strata=Within.of(groups.strata, t, groups.n_strata) if groups.n_strata > 1 else None,
             sets=control_sets(groups),
         )
 
 
 @dataclass(frozen=True)
-class _Comparison:
-    """Comparison within parts of the cells (batches or strata): of every target, and of all perturbed cells together.
-
-    Parameters
-    ----------
-    parts
-        The (target, part) of every cell.
-    n_parts
-        Rows of sums behind those of ``parts``: all perturbed cells of every part.
-    within
-        Which rows meet which controls.
-    """
-
-    parts: Parts
-    n_parts: int
-    within: Within
-
-    @classmethod
-    def of(cls, parts: Parts, n_targets: int, n_parts: int) -> "_Comparison":
-        perturbed = parts.target < n_targets
-        pooled_cells = np.bincount(parts.part[perturbed], parts.cells[perturbed], minlength=n_parts)
-        target = np.append(parts.target + ~perturbed, np.full(n_parts, n_targets))  # pooled take the controls' number
-        part, cells = np.append(parts.part, np.arange(n_parts)), np.append(parts.cells, pooled_cells)
-        return cls(parts, n_parts, Within.of_pairs(target, part, cells, n_targets + 1))
-
-    def new_sums(self) -> np.ndarray:
-        """Scratch for :meth:`sums`."""
-        return np.empty((GENES_AT_ONCE, self.parts.target.size + self.n_parts, len(PAIR_FIELDS)))
-
-
-@dataclass(frozen=True)
 class _Few:
-    """The non-zeros of a few genes in visiting order, each array (genes, cells); beyond a gene's own are leftovers."""
+    """The non-zeros of a few genes in visiting order, each array (genes, cells); beyond a gene's own are leftovers.
+
+    As few as fit the processor's cache, since every step of a visit reads them again.
+    """
 
     where: np.ndarray
     value: np.ndarray
@@ -245,9 +224,13 @@ class _Few:
 
     @classmethod
     def empty(cls, n_cells: int, n_slices: int) -> "_Few":
-        value, ratio, logged = np.empty((3, GENES_AT_ONCE, n_cells))
-        where, start = np.empty(value.shape, np.int32), np.empty((GENES_AT_ONCE, n_slices + 1), np.int64)
-        return cls(where, value, ratio, logged, start)
+        genes = int(np.clip(FEW_BYTES // (28 * n_cells), 1, 16))
+        value, ratio, logged = np.empty((3, genes, n_cells))
+        return cls(np.empty(value.shape, np.int32), value, ratio, logged, np.empty((genes, n_slices + 1), np.int64))
+
+    @property
+    def n_genes(self) -> int:
+        return len(self.value)
 
     def first(self, n: int) -> "_Few":
         return _Few(self.where[:n], self.value[:n], self.ratio[:n], self.logged[:n], self.start[:n])
@@ -264,14 +247,6 @@ class _BlockResult:
     effects: dict[str, np.ndarray]  # each (genes, T + 1): targets, then all perturbed cells together
     calibration: np.ndarray  # (genes, sets)
 
-    @classmethod
-    def joined(cls, results: "Sequence[_BlockResult]") -> "_BlockResult":
-        """Results of neighbouring blocks as one."""
-        arrays = ("targets", "guides", "folds", "ends", "calibration")
-        together = {name: np.concatenate([getattr(r, name) for r in results]) for name in arrays}
-        effects = {c: np.concatenate([r.effects[c] for r in results]) for c in results[0].effects}
-        return cls(effects=effects, **together)
-
 
 class _Visit:
     """Scratch space of one thread, and the steps of a visit."""
@@ -281,8 +256,6 @@ class _Visit:
         self._values, self._plan = values, plan
         self._block = values.new_block()
         self._few = _Few.empty(n, groups.start.size - 1)
-        self._batch_sums = plan.batches.new_sums()
-        self._stratum_sums = plan.strata.new_sums() if plan.strata else None
         self._n_ranked = int((groups.fold < (groups.n_targets + 1) * groups.n_folds).sum())  # slices; others come last
         self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
 
@@ -295,21 +268,29 @@ class _Visit:
         guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
         ends = np.empty((genes, 4))
         ranks = Ranks.empty(genes, plan.ranks)
-        effects = {c: np.empty((genes, groups.n_targets + 1)) for c in _columns_within(plan)}
-        for g in range(0, genes, GENES_AT_ONCE):
-            rows = slice(g, min(g + GENES_AT_ONCE, genes))
+        in_batches = plan.batches.new_sums(genes)
+        in_strata = [plan.strata.new_sums(genes) for _ in range(2)] if plan.strata else []
+        for g in range(0, genes, self._few.n_genes):
+            rows = slice(g, min(g + self._few.n_genes, genes))
             few = self._gather(block[rows])
             slice_sums(
                 few.value, few.ratio, plan.ratio_to_normalized, few.logged, few.start, groups.fold, groups.guide,
                 folds[rows], guides[rows], ends[rows],
             )  # fmt: skip
-            self._compare(few, rows, effects)
-            ratio = few.value if plan.kind is Values.LOG_NORMALIZED else few.ratio
-            self._ranker.rank(ratio, few.where, few.start[:, self._n_ranked], groups.code, plan.ranks, rows, ranks)
+            m = few.start[:, self._n_ranked]
+            plan.batches.add_up(few.logged, few.where, m, rows, in_batches)
+            if plan.strata:
+                for values, sums in zip((few.logged, few.ratio), in_strata, strict=True):
+                    plan.strata.add_up(values, few.where, m, rows, sums)
+            values = few.value if plan.kind is Values.LOG_NORMALIZED else few.ratio
+            self._ranker.rank(values, few.where, m, groups.code, plan.ranks, rows, ranks)
         targets = add_up(folds, np.repeat(np.arange(n_groups), groups.n_folds), n_groups)
-        effects |= _pooled_effects(plan, targets, ranks)
+        within = plan.batches.means(in_batches)
+        effects = _pooled_effects(plan, targets, ranks)
+        effects |= {"delta_within_batch": within.delta, "delta_within_batch_se": within.error}
         if plan.strata:
-            effects |= _stratified_tests(plan, ranks)
+            logged, ratio = (plan.strata.means(sums) for sums in in_strata)
+            effects |= _stratified_effects(plan, logged, ratio, ranks)
         n_control = int(groups.target_cells[groups.n_targets])
         calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
         return _BlockResult(targets, guides, folds, ends, effects, calibration)
@@ -318,7 +299,7 @@ class _Visit:
         """Non-zeros of a few genes, with normalized and log-normalized values."""
         plan, few = self._plan, self._few.first(block.shape[0])
         groups = plan.groups
-        nonzeros_in_order(block, groups.order, groups.start, plan.divisor, few.where, few.value, few.ratio, few.start)
+        nonzeros_in_order(block, plan.order, groups.start, plan.divisor, few.where, few.value, few.ratio, few.start)
         for k, m in enumerate(few.start[:, -1]):
             value, ratio, logged = few.value[k, :m], few.ratio[k, :m], few.logged[k, :m]
             if plan.kind is Values.COUNTS:
@@ -328,29 +309,6 @@ class _Visit:
                 np.expm1(value, out=ratio)
                 logged[:] = value
         return few
-
-    def _compare(self, few: _Few, rows: slice, effects: dict[str, np.ndarray]) -> None:
-        """Fill in the effects within batches and within strata of a few genes."""
-        for comparison, sums, suffix in (
-            (self._plan.batches, self._batch_sums, "within_batch"),
-            (self._plan.strata, self._stratum_sums, "stratified"),
-        ):
-            if comparison is None or sums is None:
-                continue
-            parts, n = comparison.parts, few.where.shape[0]
-            part_sums(
-                few.ratio, self._plan.ratio_to_normalized, few.logged, few.where, few.start[:, self._n_ranked],
-                parts.of_cell, parts.part, int((parts.target < self._plan.groups.n_targets).sum()), sums[:n],
-            )  # fmt: skip
-            effects[f"delta_{suffix}"][rows], effects[f"delta_{suffix}_se"][rows] = comparison.within.delta(sums[:n])
-            if f"log2_fold_change_{suffix}" in effects:
-                effects[f"log2_fold_change_{suffix}"][rows] = comparison.within.fold_change(sums[:n])
-
-
-def _columns_within(plan: _Plan) -> tuple[str, ...]:
-    """Effects that come out of sums within parts."""
-    stratified = ("delta_stratified", "delta_stratified_se", "log2_fold_change_stratified")
-    return ("delta_within_batch", "delta_within_batch_se", *(stratified if plan.strata else ()))
 
 
 def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: Ranks) -> dict[str, np.ndarray]:
@@ -379,15 +337,22 @@ def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: Ranks) -> dict[str,
     }
 
 
-def _stratified_tests(plan: _Plan, ranks: Ranks) -> dict[str, np.ndarray]:
-    """Tests by van Elteren, each (genes, T + 1)."""
-    groups, cells = plan.groups, plan.ranks.group_cells
+def _stratified_effects(plan: _Plan, logged: WithinMeans, ratio: WithinMeans, ranks: Ranks) -> dict[str, np.ndarray]:
+    """Deltas, fold changes and van Elteren's tests within strata, each (genes, T + 1)."""
+    groups, cells, unit = plan.groups, plan.ranks.group_cells, plan.ratio_to_normalized
     u_target = np.zeros((len(ranks.u), groups.n_targets + 1, groups.n_strata))
     perturbed = np.flatnonzero(groups.code_target < groups.n_targets)
     u_target[:, groups.code_target[perturbed], groups.code_stratum[perturbed]] = ranks.u_within[:, perturbed]
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
     p, area = van_elteren(u_target, cells[:-1], cells[-1], ranks.tie_within[:, :-1])
-    return {"auc_stratified": area, "log10_p_stratified": p, "p_value_stratified": 10.0**p}
+    return {
+        "delta_stratified": logged.delta,
+        "delta_stratified_se": logged.error,
+        "log2_fold_change_stratified": log2_fold_change(ratio.target * unit, ratio.control * unit),
+        "auc_stratified": area,
+        "log10_p_stratified": p,
+        "p_value_stratified": 10.0**p,
+    }
 
 
 class _Tables:
@@ -396,19 +361,8 @@ class _Tables:
     def __init__(self, folder: Path, groups: Groups, n_genes: int, own_gene: np.ndarray, sets: ControlSets) -> None:
         self._groups, self._own_gene, self._sets = groups, own_gene, sets
         t = groups.n_targets
-        exact = {"n_nonzero": "u4", "sum_counts": "f8", "maximum": "f4"}
-        layout: dict[str, tuple[tuple[int, int], str]] = {}
         n_rows = {"target": t + 1, "guide": groups.guide_target.size - 1, "fold": (t + 1) * groups.n_folds}
-        for name, rows in n_rows.items():
-            sums = "f8" if name == "target" else "f4"
-            layout |= {f"{name}/{field}": ((rows, n_genes), exact.get(field, sums)) for field in STORED}
-        need_room(folder, sum(rows * n_genes * np.dtype(kind).itemsize for (rows, _), kind in layout.values()))
-        with h5py.File(folder / "moments.h5", "w") as file:
-            allocate_arrays(file, layout)
-        make_room(folder / "moments.h5")
-        self._moments = {
-            name: map_arrays(folder / "moments.h5", name, writable=True) for name in ("target", "guide", "fold")
-        }
+        self._sums = GroupSumsWriter(folder / "moments.h5", n_rows, n_genes, _genes_a_run(groups))
         columns = EFFECTS | (STRATIFIED if groups.n_strata > 1 else {})
         for file_name, rows in (("effects.h5ad", t), ("pooled.h5ad", 1)):
             with h5py.File(folder / file_name, "w") as file:
@@ -422,32 +376,36 @@ class _Tables:
         self._own_target, self._own_control = np.full((2, t, len(FIELDS)), np.nan)
         self._own_guides = np.full((groups.guide_target.size, len(FIELDS)), np.nan)
 
-    def write(self, first: int, result: _BlockResult) -> None:
-        """Write the block that begins with gene ``first``; blocks may come in any order, from several threads."""
-        t = self._groups.n_targets
-        genes = slice(first, first + result.ends.shape[0])
-        for name, sums in (("target", result.targets[:, : t + 1]), ("guide", result.guides[:, :-1])):
-            self._write_moments(name, genes, sums)
-        self._write_moments("fold", genes, result.folds[:, : (t + 1) * self._groups.n_folds])
-        for column, effect in result.effects.items():
-            self._effects[column][:, genes] = effect[:, :t].T
-            self._pooled[column][:, genes] = effect[:, t:].T
-        self._calibration[:, genes] = result.calibration.T
-        self._ends[genes] = result.ends
-        self._all[genes, :-1] = result.targets.sum(axis=1)[:, :-1]
-        self._all[genes, -1] = result.targets[..., -1].max(axis=1)
+    def write(self, first: int, run: "Sequence[_BlockResult]") -> None:
+        """Write the run of blocks that begins with gene ``first``; runs may come in any order, from several threads."""
+        self._sums.write("target", first, [block.targets for block in run])
+        self._sums.write("guide", first, [block.guides for block in run])
+        self._sums.write("fold", first, [block.folds for block in run])
+        t, last = self._groups.n_targets, first + sum(len(block.ends) for block in run)
+        for column in run[0].effects:
+            effect = np.concatenate([block.effects[column] for block in run])
+            self._effects[column][:, first:last] = effect[:, :t].T
+            self._pooled[column][:, first:last] = effect[:, t:].T
+        for block in run:
+            self._keep(first, block)
+            first += len(block.ends)
+
+    def _keep(self, first: int, block: "_BlockResult") -> None:
+        """Keep in memory what is a few numbers a gene."""
+        t, genes = self._groups.n_targets, slice(first, first + len(block.ends))
+        self._calibration[:, genes] = block.calibration.T
+        self._ends[genes] = block.ends
+        self._all[genes, :-1] = block.targets.sum(axis=1)[:, :-1]
+        self._all[genes, -1] = block.targets[..., -1].max(axis=1)
         for target in np.flatnonzero((self._own_gene >= genes.start) & (self._own_gene < genes.stop)):
             g = self._own_gene[target] - first
-            self._own_target[target], self._own_control[target] = result.targets[g, target], result.targets[g, t]
+            self._own_target[target], self._own_control[target] = block.targets[g, target], block.targets[g, t]
             guides = self._groups.guide_target == target
-            self._own_guides[guides] = result.guides[g, guides]
-
-    def _write_moments(self, name: str, genes: slice, sums: np.ndarray) -> None:
-        take_fields(sums, genes.start, *(self._moments[name][field].view(np.ndarray) for field in STORED))
+            self._own_guides[guides] = block.guides[g, guides]
 
     def release(self, genes: int) -> None:
         """Count the genes written, and let go of their pages when they have become many."""
-        every = (*self._moments.values(), self._effects, self._pooled)
+        every = (self._effects, self._pooled)
         self._kept += genes * sum(array[:, :1].nbytes for maps in every for array in maps.values())
         if self._kept > RELEASE_BYTES:
             self._kept = 0
@@ -456,6 +414,7 @@ class _Tables:
 
     def finish(self) -> Swept:
         """Hand over what stays in memory; the files are brought to the disk with their folder."""
+        self._sums.close()
         n = self._groups.order.size
         everywhere = self._all[:, 0] == n  # no zero among the cells
         low = np.where(everywhere, self._ends[:, 0], 0.0)

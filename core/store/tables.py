@@ -6,7 +6,7 @@ effects.h5ad, pooled.h5ad
     AnnData of targets x genes (of all perturbed cells together x genes), one layer an effect; contiguous, so that a row
     (a target) and a column (a gene) are both read straight from a memory map.
 moments.h5
-    Sums of every target (the last row is control), target x guide, target x fold of batches; see core.store.sweep.
+    Sums of every target (the last is control), target x guide, target x fold of batches; see core.store.group_sums.
 genes, targets, guides, batches, strata, control_sets, totals, genes_seen (.parquet)
     Small tables, as in ``Study``.
 cells.npz
@@ -37,10 +37,11 @@ from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
 from core.store.distances import distances_to_controls
 from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_manifest
+from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, Swept, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 4
+TABLES_VERSION = 5
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 N_HVG = 2000
@@ -98,13 +99,14 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         report("Writing tables", 0, 1, "steps")
         genes = _gene_table(inputs, groups, swept)
         false_discovery_rates(unfinished, threads)
-        with ThreadPoolExecutor(1) as disk:  # the large files go to the disk while processors are busy
-            written = disk.submit(fsync_folder, unfinished)
+        with ThreadPoolExecutor(2) as aside:  # meanwhile the large files go to the disk, and cells are compared
+            written = aside.submit(fsync_folder, unfinished)
+            distance = aside.submit(_distances, inputs, groups, genes, threads, report)
             guides = _guide_table(inputs, groups, swept)
-            variable = np.flatnonzero(genes["highly_variable"].to_numpy())
-            distance = distances_to_controls(inputs.values, groups, inputs.factors, variable, threads, report, SEED)
+            targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides)
+            control_sets = _control_set_table(inputs, swept)
+            targets["e_distance"], pooled["e_distance"] = distance.result()[:-1], distance.result()[-1]
             written.result()
-        targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides, distance)
         _write_effect_names(unfinished / "effects.h5ad", targets, genes)
         _write_effect_names(unfinished / "pooled.h5ad", pooled, genes)
         small = {
@@ -114,7 +116,7 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
             "guides": guides,
             "batches": _part_table(inputs, groups, inputs.cells.batches, inputs.cells.batch),
             "strata": _part_table(inputs, groups, inputs.cells.strata, inputs.cells.stratum),
-            "control_sets": _control_set_table(inputs, swept),
+            "control_sets": control_sets,
             "totals": _histogram(inputs.values.totals, groups),
             "genes_seen": _histogram(inputs.values.genes_seen.astype(float), groups),
         }
@@ -216,7 +218,6 @@ def _target_table(
     folder: Path,
     genes: pd.DataFrame,
     guides: pd.DataFrame,
-    distance: np.ndarray,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One row a target, and the same for all perturbed cells together; fills in the guides' agreement."""
     t, n_cells = groups.n_targets, groups.target_cells
@@ -244,9 +245,9 @@ def _target_table(
         index=pd.Index(inputs.cells.targets, name="target", dtype=object),
     )
     table = table.join(_changed(effects, table.index))
-    table["e_distance"] = distance[:t]
-    moments = {name: map_arrays(folder / "moments.h5", name) for name in ("target", "guide", "fold")}
-    control_mean = np.asarray(moments["target"]["sum_normalized"][t]) / max(n_cells[t], 1)
+    kinds = ("target", "guide", "fold")
+    moments = {kind: GroupSums(folder / "moments.h5", kind, inputs.values.n_genes) for kind in kinds}
+    control_mean = moments["target"].row("sum_normalized", t) / max(n_cells[t], 1)
     genes["control_mean"] = control_mean
     table["guide_r"], guides["r_with_rest"] = _guide_agreement(groups, moments, inputs, guides, control_mean)
     table["batch_r"] = _batch_agreement(groups, moments, inputs, control_mean)
@@ -255,7 +256,7 @@ def _target_table(
     table["neighbours"] = _neighbours_that_fall(effects, inputs)
     table["strength"] = _strength(table["n_significant"])
     pooled = pd.DataFrame(
-        {"n_cells": [int(n_cells[:t].sum())], "e_distance": [distance[t]]},
+        {"n_cells": [int(n_cells[:t].sum())]},
         index=pd.Index([ALL_PERTURBED], name="target", dtype=object),
     )
     pooled = pooled.join(_changed(map_arrays(folder / "pooled.h5ad", "layers"), pooled.index))
@@ -291,7 +292,7 @@ def _changed(effects: dict[str, np.ndarray], index: pd.Index) -> pd.DataFrame:
 
 def _guide_agreement(
     groups: Groups,
-    moments: dict[str, dict[str, np.ndarray]],
+    moments: dict[str, GroupSums],
     inputs: TableInputs,
     guides: pd.DataFrame,
     control_mean: np.ndarray,
@@ -303,8 +304,8 @@ def _guide_agreement(
     """
     t, n = groups.n_targets, groups.target_cells
     expressed = _expressed(control_mean)
-    control = np.asarray(moments["target"]["sum_log"][t]) / max(n[t], 1)
-    squares = np.asarray(moments["target"]["sum_log_squared"][t]) / max(n[t], 1)
+    control = moments["target"].row("sum_log", t) / max(n[t], 1)
+    squares = moments["target"].row("sum_log_squared", t) / max(n[t], 1)
     noise = (squares - control**2) / max(n[t] - 1, 1)
     of_target, of_guide = np.full(t, np.nan), np.full(len(guides), np.nan)
     big = guides["n_cells"].to_numpy() >= MIN_GUIDE_CELLS
@@ -319,7 +320,8 @@ def _guide_agreement(
         if keep.sum() < 3:
             continue
         deltas = (
-            np.stack([moments["guide"]["sum_log"][guides["row"].iat[r]][keep] / guides["n_cells"].iat[r] for r in rows])
+            moments["guide"].rows("sum_log", guides["row"].to_numpy()[rows])[:, keep]
+            / guides["n_cells"].to_numpy()[rows, None]
             - control[keep]
         )
         covariance = np.cov(deltas) - noise[keep].mean() * (1 - np.eye(len(rows)))
@@ -340,7 +342,7 @@ def _expressed(control_mean: np.ndarray) -> np.ndarray:
 
 
 def _batch_agreement(
-    groups: Groups, moments: dict[str, dict[str, np.ndarray]], inputs: TableInputs, control_mean: np.ndarray
+    groups: Groups, moments: dict[str, GroupSums], inputs: TableInputs, control_mean: np.ndarray
 ) -> np.ndarray:
     """Correlation of the deltas in the even and the odd folds of batches, each against its own controls."""
     t, folds = groups.n_targets, groups.n_folds
@@ -353,7 +355,7 @@ def _batch_agreement(
 
     def half(target: int, parity: int) -> tuple[np.ndarray, float]:
         rows = target * folds + np.arange(parity, folds, 2)
-        return np.asarray(moments["fold"]["sum_log"][rows]).sum(axis=0, dtype=float), cells[target, parity::2].sum()
+        return moments["fold"].rows("sum_log", rows).sum(axis=0, dtype=float), cells[target, parity::2].sum()
 
     controls = [half(t, parity) for parity in (0, 1)]
     for k in range(t):
@@ -377,7 +379,7 @@ def _association(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
 
 def _falls_as_far(
     effects: dict[str, np.ndarray],
-    moments: dict[str, dict[str, np.ndarray]],
+    moments: dict[str, GroupSums],
     groups: Groups,
     inputs: TableInputs,
     table: pd.DataFrame,
@@ -386,7 +388,7 @@ def _falls_as_far(
     """Other genes of which as little is left as of the target's own: off-target, next door, or real."""
     found = []
     for k in range(groups.n_targets):
-        mean = np.asarray(moments["target"]["sum_normalized"][k]) / max(groups.target_cells[k], 1)
+        mean = moments["target"].row("sum_normalized", k) / max(groups.target_cells[k], 1)
         left = mean / np.where(control_mean >= 0.05, control_mean, np.nan)
         own = table["percent_left"].iat[k]
         limit = max(FALLS_AS_FAR, own) if np.isfinite(own) and own < 0.5 else FALLS_AS_FAR
@@ -409,6 +411,11 @@ def _neighbours_that_fall(effects: dict[str, np.ndarray], inputs: TableInputs) -
         falls = [n for n, g in measured if effects["fdr"][k, g] < FDR_THRESHOLD and effects["delta"][k, g] < 0]
         found.append(", ".join(falls))
     return found
+
+
+def _distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report) -> np.ndarray:
+    variable = np.flatnonzero(genes["highly_variable"].to_numpy())
+    return distances_to_controls(inputs.values, groups, inputs.factors, variable, threads, report, SEED)
 
 
 def _part_table(inputs: TableInputs, groups: Groups, names: tuple[str, ...], part: np.ndarray) -> pd.DataFrame:

@@ -14,7 +14,13 @@ from tests.store.reference import Reference
 
 FIELDS = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 INTEGERS = ("n_nonzero", "sum_counts", "maximum")
+KINDS = ("target", "guide", "fold")
 MAX_FOLDS = 8
+
+
+def by_group(runs, n_genes):
+    """(runs of genes, groups, genes of a run) as (groups, genes)."""
+    return np.concatenate(list(runs), axis=1)[:, :n_genes]
 
 
 def plain_sums(expected, cells):
@@ -39,7 +45,7 @@ def check_row(moments, row, expected, cells, whole):
 def check_all(study, expected, whole):
     obs = expected.obs
     with h5py.File(study.effects_path.with_name("moments.h5")) as file:
-        moments = {kind: {name: file[kind][name][:] for name in FIELDS} for kind in ("target", "guide", "fold")}
+        moments = {kind: {name: by_group(file[kind][name][:], study.n_genes) for name in FIELDS} for kind in KINDS}
     labels = [*study.targets.index, "non-targeting"]
     for row, label in enumerate(labels):
         check_row(moments["target"], row, expected, expected.cells(label), whole)

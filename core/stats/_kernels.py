@@ -109,20 +109,24 @@ def part_sums(values, where, m, of_cell, part, first, share, weighted_share, shi
             squares[p] += y * y
         pooled[g] = 0
         pooled_squares[g] = 0
-        for t in range(n_targets):
-            moved, around = 0.0, 0.0
-            for p in range(first[t], first[t + 1]):
-                pooled[g, part[p]] += total[p]
-                pooled_squares[g, part[p]] += squares[p]
-                if weighted_share[p] > 0:
-                    moved += weighted_share[p] * total[p]
-                    around += max(squares[p] - total[p] * total[p] * share[p], 0.0)
-            shift[g, t], scatter[g, t] = moved, around
+        for p in range(first[n_targets]):
+            pooled[g, part[p]] += total[p]
+            pooled_squares[g, part[p]] += squares[p]
         control[g] = 0
         control_squares[g] = 0
         for p in range(first[n_targets], n_pairs):
             control[g, part[p]] = total[p]
             control_squares[g, part[p]] = squares[p]
+        for p in range(first[n_targets]):
+            around = squares[p] - total[p] * total[p] * share[p]
+            squares[p] = around if (around > 0) & (weighted_share[p] > 0) else 0.0  # no branch: often a rounded 0
+            total[p] *= weighted_share[p]
+        for t in range(n_targets):
+            moved, around = 0.0, 0.0
+            for p in range(first[t], first[t + 1]):
+                moved += total[p]
+                around += squares[p]
+            shift[g, t], scatter[g, t] = moved, around
 
 
 @njit(nogil=True, cache=True, boundscheck=False)

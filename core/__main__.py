@@ -146,7 +146,7 @@ def _export(args: argparse.Namespace) -> None:
         kind = "parquet" if args.data.suffix == ".parquet" else "csv"
         written.append((args.data, figure_data_bytes(figure.name, view, kind, **options)))
     if args.methods:
-        written.append((args.methods, (view.methods + "\n").encode()))
+        written.append((args.methods, (figure.methods(view, **options) + "\n").encode()))
     for path, content in written:
         with unfinished_file(path) as temporary:
             temporary.write_bytes(content)

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top_card
+from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top_card, wants_totals_without
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, figure_card, headline, page_header, title
+from core.ui.widgets import card, figure_card, headline, numbers, page_header, title
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -13,11 +13,17 @@ with picker:
     target = pick_target(study)
     thresholds = pick_thresholds(study)
 
+sentence, totals = st.container(), st.container()
 view = perturbation_view(study, target, thresholds)
+with totals:
+    if view.own_dominant and wants_totals_without(view.own_dominant):
+        view = perturbation_view(study, target, thresholds, without_own_gene=True)
 
 with heading:
     title(view)
-headline(view)
+with sentence:
+    headline(view)
+numbers(view)
 
 main, side = st.columns([3, 2], gap="medium")
 with main, card("effect"):
@@ -25,11 +31,12 @@ with main, card("effect"):
 with side, card("top"):
     top_card(view)
 
-doubt, guides = st.columns(2, gap="medium")
+doubt, guides = st.columns(2, gap="medium") if view.has_guides else (st.container(), None)
 with doubt, card("checks"):
     checks_card(view)
-with guides, card("guides"):
-    figure_card("guides", view)
+if guides is not None:
+    with guides, card("guides"):
+        figure_card("guides", view)
 
 with card("genes"):
     genes_card(view)

@@ -5,13 +5,14 @@ import streamlit as st
 from core.ui.state import study_view
 from core.ui.study_cards import care_list, figure_tabs, targets_card
 from core.ui.study_status import built_study, roles_card
-from core.ui.widgets import card, figure_card, headline, title
+from core.ui.widgets import card, figure_card, headline, numbers, title
 
 study = built_study()
 view = study_view(study)
 
 title(view)
 headline(view)
+numbers(view)
 
 main, side = st.columns([3, 2], gap="medium")
 with main, card("effect"):

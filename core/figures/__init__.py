@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import OptionError
 from core.figures import bars, cloud, distributions, scatter, study, volcano
+from core.figures.cloud import started_with
 from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
 
@@ -18,51 +19,56 @@ _DIRECTIONS = (("bar", "down", "falls"), ("bar", "up", "rises"))
 _FIGURES = (
     Figure(
         "scatter", "Control against perturbed, one dot a gene", "perturbation", scatter.scatter, scatter.gene_data,
-        scatter.scatter_caption, scatter.scatter_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"),
-        options=(("scale", scatter.SCALES), ("every", _BOTH)),
+        scatter.scatter_caption, scatter.scatter_alt, scatter.scatter_drawn, key=cloud.KEY, cloud=True,
+        selections=("pick", "box"), options=(("scale", scatter.SCALES), ("every", _BOTH)),
     ),
     Figure(
         "volcano", "Significance against fold change", "perturbation", volcano.volcano, scatter.gene_data,
-        volcano.volcano_caption, volcano.volcano_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"),
-        options=(("height", volcano.HEIGHTS), ("every", _BOTH)),
+        volcano.volcano_caption, volcano.volcano_alt, volcano.volcano_drawn, key=cloud.KEY, cloud=True,
+        selections=("pick", "box"), options=(("height", volcano.HEIGHTS), ("every", _BOTH)),
     ),
     Figure(
         "ma", "Fold change against mean expression", "perturbation", scatter.ma, scatter.gene_data, scatter.ma_caption,
-        scatter.ma_alt, key=cloud.KEY, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+        scatter.ma_alt, scatter.ma_drawn, key=cloud.KEY, cloud=True, selections=("pick", "box"),
+        options=(("every", _BOTH),),
     ),
     Figure(
         "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption,
-        bars.top_alt, key=_DIRECTIONS, selections=("pick",), options=(("by", bars.ORDERS), ("n", ())), shapes=False,
+        bars.top_alt, bars.top_drawn, "test", key=_DIRECTIONS, selections=("pick",),
+        options=(("by", bars.ORDERS), ("n", ())), shapes=False,
     ),
     Figure(
         "delta_distribution", "Distribution of deltas", "perturbation", distributions.delta_distribution,
-        distributions.delta_data, distributions.delta_caption, distributions.delta_alt, key=distributions.DELTA_KEY,
+        distributions.delta_data, distributions.delta_caption, distributions.delta_alt, distributions.delta_drawn,
+        key=distributions.DELTA_KEY,
     ),
     Figure(
         "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
-        bars.guides_alt, key=bars.GUIDE_KEY, shapes=False,
+        bars.guides_alt, bars.guides_drawn, "normalized", key=bars.GUIDE_KEY, shapes=False,
     ),
     Figure(
         "changed_against_cells", "Genes changed against cells, one dot a target", "study", study.changed_against_cells,
-        study.changed_data, study.changed_caption, study.changed_alt, key=study.STRENGTH_KEY, selections=("pick",),
+        study.changed_data, study.changed_caption, study.changed_alt, study.changed_drawn, "test",
+        key=study.STRENGTH_KEY, selections=("pick",),
     ),
     Figure(
         "percent_left", "Transcript left, by target", "study", study.percent_left, study.left_data, study.left_caption,
-        study.left_alt, key=study.LEFT_KEY, selections=("pick",), options=(("layout", study.LAYOUTS),), shapes=False,
+        study.left_alt, study.left_drawn, "normalized", key=study.LEFT_KEY, selections=("pick",),
+        options=(("layout", study.LAYOUTS),), shapes=False,
     ),
     Figure(
         "cells_per_target", "Cells of each target", "study", distributions.cells_per_target, distributions.cells_data,
-        distributions.cells_caption, distributions.cells_alt, options=(("layout", distributions.CELL_LAYOUTS),),
-        shapes=False,
+        distributions.cells_caption, distributions.cells_alt, distributions.cells_drawn, "cells",
+        options=(("layout", distributions.CELL_LAYOUTS),), shapes=False,
     ),
     Figure(
         "totals", "Total counts of control and perturbed cells", "study", distributions.totals,
-        distributions.totals_data, distributions.totals_caption, distributions.totals_alt, key=distributions.TOTALS_KEY,
-        options=(("quantity", distributions.QUANTITIES),),
+        distributions.totals_data, distributions.totals_caption, distributions.totals_alt, distributions.totals_drawn,
+        "cells", key=distributions.TOTALS_KEY, options=(("quantity", distributions.QUANTITIES),),
     ),
     Figure(
         "gene_mean_distribution", "Distribution of the genes' means", "study", distributions.gene_mean_distribution,
-        distributions.mean_data, distributions.mean_caption, distributions.mean_alt,
+        distributions.mean_data, distributions.mean_caption, distributions.mean_alt, distributions.mean_drawn, "cells",
         options=(("scale", distributions.MEAN_SCALES),),
     ),
 )  # fmt: skip
@@ -109,4 +115,4 @@ def genes_in_box(view: Any, figure_name: str, ranges: Mapping[str, Sequence[floa
     return cloud.genes_in(_CLOUDS[figure_name](view, **options), ranges) if ranges else []
 
 
-__all__ = ["FIGURES", "Drawing", "Figure", "Paper", "figure_named", "genes_in_box"]
+__all__ = ["FIGURES", "Drawing", "Figure", "Paper", "figure_named", "genes_in_box", "started_with"]

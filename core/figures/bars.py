@@ -11,7 +11,8 @@ from core.figures import key, theme
 from core.figures.cloud import TOOLTIP, PerturbationLike, gene_table, what_is_done
 from core.figures.scatter import GENE_COLUMNS
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
-from core.views.text import number, p_value, percent, plain, plural, threshold
+from core.schema import PSEUDOCOUNT
+from core.views.text import enumerate_words, number, p_value, percent, plain, plural, threshold
 
 ORDERS = ("delta", "log2_fold_change", "fdr")
 ROW_PX, ROW_PT = 13.0, 7.4
@@ -248,6 +249,16 @@ def top_caption(
     return " ".join(sentences)
 
 
+def top_drawn(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any) -> str:
+    """What the bars draw, for a methods section."""
+    rows = len(top_genes(view, by=by, n=n))
+    color = f"in color FDR < {threshold(view.fdr)}"
+    if by == "log2_fold_change":
+        return f"the {rows} largest log2 fold changes of mean normalized counts (pseudocount {PSEUDOCOUNT}), {color}"
+    which = f"the {rows} largest deltas" if by == "delta" else f"delta of the {rows} genes of smallest FDR"
+    return f"{which} (difference of {view.scale_name} means) with 95 % intervals (1.96 standard errors), {color}"
+
+
 def top_alt(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any) -> str:
     """The bars in words."""
     top = top_genes(view, by=by, n=n)
@@ -421,7 +432,19 @@ def guides_caption(view: PerturbationLike, **_: Any) -> str:
         sentences = ["What is left of the transcript cannot be measured."]
     elif missing:
         sentences.append(f"{plural(missing, 'guide')} without a measurable transcript.")
+    if getattr(view, "left_out_of_totals", ""):
+        sentences.append("Shares of totals of all genes, the target's own among them.")
     return " ".join(sentences)
+
+
+def guides_drawn(view: PerturbationLike, **_: Any) -> str:
+    """What the guides' rows draw, for a methods section."""
+    cells = [number(n) for n in guide_table(view)["n_cells"]]
+    sizes = f"{plural(len(cells), 'guide')} ({enumerate_words(cells, at_most=8)} cells)" if cells else "no guide"
+    return (
+        f"mean normalized count of the target's own gene in cells of {sizes} over that in controls, with 95 % "
+        "intervals by the delta method"
+    )
 
 
 def guides_alt(view: PerturbationLike, **_: Any) -> str:

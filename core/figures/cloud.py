@@ -17,6 +17,7 @@ from core.figures.labels import Crowd, Label, place_labels
 from core.figures.raster import points_picture
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
 from core.schema import ALL_PERTURBED
+from core.views.methods import Methods
 from core.views.text import number, p_value, plain, plural, threshold
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,8 @@ class PerturbationLike(Protocol):
     n_control: int
     genes: pd.DataFrame
     guides: pd.DataFrame
+    scale_name: str
+    methods: Methods
 
 
 @dataclass(frozen=True, eq=False)
@@ -461,6 +464,38 @@ def genes_in(cloud: Cloud, ranges: Mapping[str, Sequence[float]]) -> list[str]:
     rows = np.flatnonzero(inside)
     rows = rows[np.argsort(-cloud.genes["weight"].to_numpy()[rows], kind="stable")]
     return [str(g) for g in cloud.genes["gene"].to_numpy()[rows]]
+
+
+def started_with(spec: Spec, genes: Sequence[str], box: Mapping[str, Sequence[float]]) -> Spec:
+    """A cloud's specification for the screen, in which dots are picked and a box is drawn from the start.
+
+    Parameters
+    ----------
+    spec
+        As :meth:`core.figures.Drawing.to_dict` gives it; it is left as it is.
+    genes
+        Symbols of the picked dots.
+    box
+        Ends on both axes, as in :func:`genes_in`; it is cut at the plot's edge, and what lies beyond is not drawn.
+    """
+    value: Spec = {"pick": [{"gene": gene} for gene in genes], "box": _inside_plot(spec, box)}
+    return spec | {
+        "layer": [
+            layer | {"params": [p | {"value": value[p["name"]]} if value[p["name"]] else p for p in layer["params"]]}
+            if layer.get("name") == "dots"
+            else layer
+            for layer in spec["layer"]
+        ]
+    }
+
+
+def _inside_plot(spec: Spec, box: Mapping[str, Sequence[float]]) -> Spec:
+    dots = next(layer for layer in spec["layer"] if layer.get("name") == "dots")
+    inside = {}
+    for axis, ends in box.items():
+        first, last = dots["encoding"][axis]["scale"]["domain"]
+        inside[axis] = [min(max(end, first), last) for end in sorted(ends)]
+    return inside if all(low < high for low, high in inside.values()) else {}
 
 
 def what_is_done(view: PerturbationLike, longest: int = 26) -> str:

@@ -192,6 +192,12 @@ def delta_caption(view: PerturbationLike, **_: Any) -> str:
     return " ".join(sentences + ([f"{plural(missing, 'gene')} without a delta are left out."] if missing else []))
 
 
+def delta_drawn(view: PerturbationLike, **_: Any) -> str:
+    """What the histogram of deltas draws, for a methods section."""
+    genes = plural(len(view.genes), "gene")
+    return f"number of genes by delta, the difference of {view.scale_name} means, {genes}, on a logarithmic axis"
+
+
 def delta_alt(view: PerturbationLike, **_: Any) -> str:
     """The distribution of deltas in words."""
     table = delta_bins(view)[1]
@@ -305,6 +311,12 @@ def middle_of(table: pd.DataFrame, group: str) -> float:
     inside = 1 - (at[bin_of] - counts.sum() / 2) / counts[bin_of]
     left, right = float(table["left"].iloc[bin_of]), float(table["right"].iloc[bin_of])
     return float(left * (right / left) ** inside)
+
+
+def totals_drawn(view: Any, *, quantity: str = "totals", **_: Any) -> str:
+    """What the curves draw, for a methods section."""
+    what = "total count" if quantity == "totals" else "number of genes seen"
+    return f"share of control and of perturbed cells by {what}, not normalized, on a logarithmic axis"
 
 
 def totals_alt(view: Any, *, quantity: str = "totals", **_: Any) -> str:
@@ -438,6 +450,11 @@ def cells_caption(view: Any, *, layout: str = "auto", paper: bool | Paper = Fals
     )
 
 
+def cells_drawn(view: Any, **_: Any) -> str:
+    """What is counted, for a methods section."""
+    return f"number of cells with a guide against each of {plural(len(view.targets), 'target')}"
+
+
 def cells_alt(view: Any, **_: Any) -> str:
     """Cells a target in words."""
     table = cells_data(view)
@@ -542,6 +559,13 @@ def mean_caption(view: Any, *, scale: str = "counts", **_: Any) -> str:
                 f"{f' ({number(zero)} never seen)' if zero else ''}."
             )
     return " ".join(sentences)
+
+
+def mean_drawn(view: Any, *, scale: str = "counts", **_: Any) -> str:
+    """What the histogram of means draws, for a methods section."""
+    counts = "mean counts a cell, not normalized, on a logarithmic axis"
+    kind = counts if scale == "counts" else f"mean of {view.methods.values}"
+    return f"number of genes by {kind}; {plural(len(view.genes), 'gene')} over all {plural(view.n_cells, 'cell')}"
 
 
 def mean_alt(view: Any, *, scale: str = "counts", **_: Any) -> str:

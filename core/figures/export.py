@@ -108,13 +108,13 @@ def italic_target(svg: str, view: Any) -> str:
 
 def metadata(figure: Figure, view: Any, options: Mapping[str, Any]) -> dict[str, str]:
     """Title, description (caption, methods), n, test and version, as every file carries them."""
-    words = f"{figure.caption(view, **options)} {getattr(view, 'methods', '')}".strip()
+    words = f"{figure.caption(view, **options)} {figure.methods(view, **options)}"
     simulated = "Simulated data. " if view.simulated and "Simulated data" not in words else ""
     about = {
         "Title": f"{subject_words(view)}: {figure.title}",
         "Description": f"{simulated}{words}",
         "n": n_words(view),
-        "Test": getattr(view, "test_name", ""),
+        "Test": view.methods.test if figure.rests_on in ("changed", "test") else "",
         "Software": f"Perturbscope {__version__}",
     }
     return {name: plain(words, 4000) for name, words in about.items() if words}

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from core.figures.theme import Drawing
+from core.views.methods import Methods, RestsOn
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Figure:
         safe as markdown too.
     alt
         ``(view, **options) -> str``: kind, n and the largest names, as plain text.
+    drawn
+        ``(view, **options) -> str``: what is drawn, as a methods section says it.
+    rests_on
+        What that rests on, which the methods section says after it.
     key
         Entries of the key as ``(shape, role, words)``; shapes are dot, tiles, bar, line, ring, cross, diamond.
     cloud
@@ -50,8 +55,15 @@ class Figure:
     data: Callable[..., pd.DataFrame]
     caption: Callable[..., str]
     alt: Callable[..., str]
+    drawn: Callable[..., str]
+    rests_on: RestsOn = "changed"
     key: tuple[tuple[str, str, str], ...] = ()
     cloud: bool = False
     selections: tuple[str, ...] = ()
     options: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     shapes: bool = True
+
+    def methods(self, view: Any, **options: Any) -> str:
+        """The sentence for a paper: cells, what is drawn, and scale, test and threshold where it rests on them."""
+        methods: Methods = view.methods
+        return methods.sentence(self.drawn(view, **options), self.rests_on)

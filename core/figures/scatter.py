@@ -138,6 +138,14 @@ def _left_out(cloud: Cloud) -> list[str]:
     return sentences
 
 
+def scatter_drawn(view: PerturbationLike, *, scale: str = "log-normalized", **_: Any) -> str:
+    """What the scatter draws, for a methods section."""
+    genes = plural(len(view.genes), "gene")
+    if scale == "counts":
+        return f"mean counts a cell of {genes}, not normalized, on logarithmic axes from {LOWEST_MEAN:g}"
+    return f"mean log-normalized expression of {genes}"
+
+
 def scatter_alt(view: PerturbationLike, *, scale: str = "log-normalized", **_: Any) -> str:
     """The scatter in words."""
     return describe(view, "Scatter", scatter_cloud(view, scale=scale))
@@ -227,6 +235,13 @@ def ma_caption(view: PerturbationLike, *, every: bool = False, **_: Any) -> str:
         verb = "is" if cloud.not_drawn == 1 else "are"
         sentences.append(f"{plural(cloud.not_drawn, 'gene')} below {LOWEST_MEAN:g} {verb} not drawn.")
     return " ".join(sentences + edge_sentence(cloud, math.floor(cloud.y.high)))
+
+
+def ma_drawn(view: PerturbationLike, **_: Any) -> str:
+    """What the MA plot draws, for a methods section."""
+    mean = "mean normalized counts" if ma_cloud(view).x.log else "mean log-normalized expression"
+    genes = plural(len(view.genes), "gene")
+    return f"log2 fold change of mean normalized counts against the {mean} of both groups, {genes}"
 
 
 def ma_alt(view: PerturbationLike, **_: Any) -> str:

@@ -199,6 +199,11 @@ def changed_caption(view: Any, **_: Any) -> str:
     return " ".join(sentences)
 
 
+def changed_drawn(view: Any, **_: Any) -> str:
+    """What the dots are, for a methods section."""
+    return f"number of genes at FDR < 0.05 against cells, of {plural(len(view.targets), 'target')}"
+
+
 def changed_alt(view: Any, **_: Any) -> str:
     """The dots in words."""
     table = changed_data(view)
@@ -403,6 +408,15 @@ def left_caption(view: Any, *, layout: str = "auto", paper: bool | Paper = False
     if paper and layout == "rows" and (fits := rows_that_fit(len(table), ROW_PT)) < len(table):
         sentences.append(f"The first {fits} of {number(len(table))} are shown.")
     return " ".join(sentences)
+
+
+def left_drawn(view: Any, **_: Any) -> str:
+    """What the dots are, for a methods section."""
+    enough, few, _none = _numbers(left_data(view))
+    return (
+        f"mean normalized count of the own gene of {plural(enough + few, 'target')} over that in controls, with 95 % "
+        "intervals by the delta method"
+    )
 
 
 def left_alt(view: Any, **_: Any) -> str:

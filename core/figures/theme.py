@@ -179,7 +179,7 @@ def linear_axis(title: str, low: float, high: float, *, about: int = 6, form: st
 
 
 def log_axis(title: str, low: float, high: float, *, about: int = 6, **more: Any) -> Axis:
-    """A logarithmic axis with real numbers at powers of ten, or at 1, 3, 10 where it is short."""
+    """A logarithmic axis with real numbers at powers of ten, where it is short at 1, 3, 10 or closer."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     step = max(1, math.ceil((last - first) / max(about, 1)))
     ticks = [10.0**e for e in range(first, last + 1, step)]
@@ -189,6 +189,8 @@ def log_axis(title: str, low: float, high: float, *, about: int = 6, **more: Any
     if len(ticks) < 3:
         every = [d * 10.0**e for e in range(first - 1, last + 2) for d in (1, 2, 5)]
         ticks = [t for t in every if low <= t <= high]
+    if len(ticks) < 3:
+        ticks = list(linear_axis(title, low, high, about=5).ticks)
     ticks = [float(f"{t:.6g}") for t in ticks]  # 10.0**-3 is not 0.001
     form = ",.0f" if ticks and min(ticks) >= 1 else ",~r" if not ticks or max(ticks) < 1e6 else "~g"
     return Axis(short(title), low, high, tuple(ticks), log=True, form=form, **more)

@@ -129,6 +129,12 @@ def volcano_caption(view: PerturbationLike, *, height: str = "fdr", every: bool 
     return " ".join(sentences + edge_sentence(cloud, math.floor(cloud.x.high)))
 
 
+def volcano_drawn(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> str:
+    """What the volcano draws, for a methods section."""
+    level = "FDR" if height == "fdr" else "p"
+    return f"{MINUS}log10 {level} against log2 fold change of mean normalized counts, {plural(len(view.genes), 'gene')}"
+
+
 def volcano_alt(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> str:
     """The volcano in words."""
     return describe(view, "Volcano", volcano_cloud(view, height=height))

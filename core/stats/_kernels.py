@@ -1,7 +1,7 @@
 """The compiled loops of the sweep. Callers guarantee shapes and types; see moments.py and ranksum.py for the meaning.
 
-A gene is visited as the list of its non-zero values, in the order of the finest groups ("segments"): a zero adds
-nothing to any sum, and its rank is known without sorting. So the cost follows the non-zeros, not the cells.
+A gene is visited as the list of its non-zero values, in the order of groups.Groups: a zero adds nothing to any sum, and
+its rank is known without sorting. So the cost follows the non-zeros, not the cells.
 """
 
 import numpy as np

@@ -39,7 +39,7 @@ def pick(
     """
     is_new = key not in st.session_state
     _take_settled(key)
-    text = asked(key) or start
+    text = asked(key) or st.session_state.get(_unknown(key)) or start
     meant = resolve(text) if text else None
     if is_new and text:
         st.session_state[key] = meant or text
@@ -49,15 +49,27 @@ def pick(
         text, meant = value, resolve(value)
     if meant is not None and meant != value:
         settle(key, meant)
+    # the widget forgets a name that is no option; the page says it until something else is picked
+    st.session_state[_unknown(key)] = None if meant else text
     return text
 
 
 def switch(label: str, options: Sequence[str], *, key: str, **look: Any) -> str:
     """One of a few options, the first where the address names none; an address that names no option is cleaned."""
+    read_in_any_case(key, options)
     picked = st.segmented_control(
         label, options, default=options[0], key=key, required=True, bind="query-params", **look
     )
     return picked if picked in options else options[0]
+
+
+def read_in_any_case(key: str, options: Sequence[str]) -> None:
+    """Where the address has an option in other capitals, write it as it is called: its widget knows it only so."""
+    text = st.query_params.get(key, "")
+    meant = next((option for option in options if option.casefold() == text.casefold()), text)
+    if meant != text and key not in st.session_state:
+        st.query_params[key] = meant
+        st.rerun()
 
 
 def settle(key: str, value: str | None) -> None:
@@ -75,6 +87,10 @@ def _write(key: str, value: str) -> None:
 def _take_settled(key: str) -> None:
     if _settled(key) in st.session_state:
         st.session_state[key] = st.session_state.pop(_settled(key))
+
+
+def _unknown(key: str) -> str:
+    return f"_unknown_{key}"
 
 
 def _settled(key: str) -> str:

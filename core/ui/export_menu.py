@@ -41,9 +41,8 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
         form, width_mm, shape, dpi = _choices(FIGURES[name])
         size = st.empty()
         _downloads(name, view, options, form, width_mm, shape, dpi)
-    if getattr(view, "methods", ""):
-        st.markdown("**Methods sentence**")
-        st.code(view.methods, language=None, wrap_lines=True)
+    st.markdown("**Methods sentence**")
+    st.code(FIGURES[name].methods(view, **options), language=None, wrap_lines=True)
     with preview, shown_errors():
         png = preview_png(name, view, width_mm, shape, options)
         width, height = _pixels(png)

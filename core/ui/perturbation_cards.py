@@ -13,7 +13,8 @@ from core.store import Study
 from core.ui import address
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
-from core.ui.widgets import card_header, figure, figure_card, table_download
+from core.ui.picks import forget_box
+from core.ui.widgets import card_header, cloud_figure, figure, figure_card, table_download
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, p_value, plural, signed
 
@@ -27,6 +28,19 @@ SCALES = {"Log-normalized": "log-normalized", "Counts": "counts"}
 MOST_OFFERED = 500
 MOST_LINES = 6
 FRAME_HEIGHT = 450
+CHECK_WIDTH = 340
+
+
+def wants_totals_without(gene: str) -> bool:
+    """The switch to totals that leave out a gene that dominates them."""
+    return st.toggle(
+        f"Totals without {escape_markdown(gene)}",
+        key="without_own_gene",
+        bind="query-params",
+        help=f"Counts are divided by a cell's total. Where {escape_markdown(gene)} is left out of all totals, its "
+        "change no longer shifts the other genes. All numbers, figures and tables are then of these totals, but for "
+        "those of guides, batches and control sets. It takes another test of all genes.",
+    )
 
 
 @st.fragment
@@ -35,17 +49,20 @@ def effect_card(view: PerturbationView, study: Study) -> None:
     with shown_errors():
         with card_header():
             name = EFFECT_FIGURES[
-                address.switch("Figure", list(EFFECT_FIGURES), key="figure", label_visibility="collapsed")
+                address.switch(
+                    "Figure", list(EFFECT_FIGURES), key="figure", label_visibility="collapsed", on_change=forget_box
+                )
             ]
             highlight, unknown = pick_highlights(view, study)
             options: dict[str, Any] = {"highlight": highlight} | figure_options(name, study)
             export_button(name, view, **options)
-        picked = figure(name, view, picks=True, **options)
+        picked = cloud_figure(name, view, **options)
         for text in unknown:
             st.caption(f":orange[:material/warning:] No gene is called {escape_markdown(text)}.")
-        for gene in list(dict.fromkeys([*picked_genes(picked), *highlight]))[:MOST_LINES]:
+        clicked = [gene for gene in picked.genes if gene in view.genes.index]
+        for gene in list(dict.fromkeys([*clicked, *highlight]))[:MOST_LINES]:
             st.markdown(gene_line(view, gene))
-        boxed(genes_in_box(view, name, box_of(picked), **options), view, name)
+        boxed(genes_in_box(view, name, picked.box, **options), view, name)
 
 
 def figure_options(name: str, study: Study) -> dict[str, Any]:
@@ -53,7 +70,7 @@ def figure_options(name: str, study: Study) -> dict[str, Any]:
     options: dict[str, Any] = {}
     with st.popover("Options", type="tertiary", icon=":material/tune:"):
         if study.has_counts:
-            scale = SCALES[address.switch("Axes of the scatter", list(SCALES), key="scale")]
+            scale = SCALES[address.switch("Axes of the scatter", list(SCALES), key="scale", on_change=forget_box)]
             if name == "scatter":
                 options["scale"] = scale
         options["every"] = st.toggle(
@@ -82,22 +99,8 @@ def pick_highlights(view: PerturbationView, study: Study) -> tuple[tuple[str, ..
     return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
 
 
-def picked_genes(picked: Any) -> list[str]:
-    """The genes whose dots were clicked."""
-    points = picked.selection.get("pick", []) if picked else []
-    return [str(point["gene"]) for point in points if point.get("gene")]
-
-
-def box_of(picked: Any) -> dict[str, Sequence[float]]:
-    """The ranges of the box that was drawn; empty where there is none."""
-    ranges = picked.selection.get("box", {}) if picked else {}
-    return {axis: [float(end) for end in ends] for axis, ends in ranges.items()} if ranges else {}
-
-
 def gene_line(view: PerturbationView, gene: str) -> str:
     """One gene's numbers as a line."""
-    if gene not in view.genes.index:
-        return f"**{escape_markdown(gene)}** has no numbers here."
     row = view.genes.loc[gene]
     return (
         f"**{escape_markdown(gene)}** {number_words(row['ctrl_mean'])} in controls, "
@@ -135,8 +138,9 @@ def top_card(view: PerturbationView) -> None:
 def checks_card(view: PerturbationView) -> None:
     """Can I trust it: each check with its number in words; a failed one is orange, with a triangle."""
     st.header("Can I trust it?", anchor=False)
-    for check in view.checks:
-        st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
+    with st.grid(2, min_column_width=CHECK_WIDTH, gap="small"):
+        for check in view.checks:
+            st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
     if view.calibration:
         st.caption(view.calibration)
 
@@ -147,7 +151,7 @@ def genes_card(view: PerturbationView) -> None:
         st.header(f"All {plural(len(view.genes), 'gene')}", anchor=False)
         table_download("Table (CSV)", view.genes, file_name("genes", view, None, "csv"), key="all-genes")
     genes_table(view.genes, view)
-    more = st.expander("Distribution of the deltas", key="deltas", on_change="rerun")
+    more = st.expander("Distribution of the deltas", key="deltas", bind="query-params")
     if more.open:
         with more:
             figure_card("delta_distribution", view)

@@ -7,6 +7,7 @@ fingerprints and choices, so a study whose roles are corrected is asked anew and
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core import store
@@ -209,14 +210,26 @@ def pick_thresholds(study: Study) -> Thresholds:
     return Thresholds(fdr, fold, stratified)
 
 
-def perturbation_view(study: Study, target: str, thresholds: Thresholds) -> PerturbationView:
-    """Everything the Perturbation page says about one target."""
-    return _perturbation_view(study, target, thresholds.fdr, thresholds.fold, thresholds.stratified)
+def perturbation_view(
+    study: Study, target: str, thresholds: Thresholds, *, without_own_gene: bool = False
+) -> PerturbationView:
+    """Everything the Perturbation page says about one target; if asked, with totals that leave out its own gene."""
+    return _perturbation_view(
+        study, target, thresholds.fdr, thresholds.fold, thresholds.stratified, without_own_gene=without_own_gene
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _perturbation_view(study: Study, target: str, fdr: float, fold: float, stratified: bool | None) -> PerturbationView:
-    return make_perturbation_view(study, target, fdr=fdr, fold=fold, stratified=stratified)
+def _perturbation_view(
+    study: Study, target: str, fdr: float, fold: float, stratified: bool | None, *, without_own_gene: bool
+) -> PerturbationView:
+    effects = _effects_without_own_gene(study, target) if without_own_gene else None
+    return make_perturbation_view(study, target, fdr=fdr, fold=fold, stratified=stratified, without_own_gene=effects)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Testing all genes with the other totals", hash_funcs=BY_FINGERPRINT)
+def _effects_without_own_gene(study: Study, target: str) -> pd.DataFrame:
+    return study.effects_without_own_gene(target)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -227,7 +240,7 @@ def study_view(study: Study) -> StudyView:
 
 def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
-    fields = ("fingerprint", "target", "fdr", "fold", "stratified")
+    fields = ("fingerprint", "target", "fdr", "fold", "stratified", "left_out_of_totals")
     return tuple(getattr(view, field, "") for field in fields)
 
 

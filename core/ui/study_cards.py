@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.figures.export import file_name
-from core.ui import state
+from core.ui import address, state
 from core.ui.widgets import card_header, figure_card, table_download
 from core.views.parts import Care
 from core.views.study import StudyView
@@ -47,6 +47,7 @@ def figure_tabs(view: StudyView, figures: Mapping[str, str]) -> None:
     figures
         Name of the figure by the tab's label.
     """
+    address.read_in_any_case("quality", list(figures))
     tabs = st.tabs(list(figures), key="quality", on_change="rerun", bind="query-params")
     for tab, name in zip(tabs, figures.values(), strict=True):
         if tab.open:

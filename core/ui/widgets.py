@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.figures import FIGURES
+from core.figures import FIGURES, started_with
 from core.figures.export import table_bytes
-from core.ui import state
+from core.ui import picks, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
+from core.ui.picks import Picks
 from core.ui.state import View
 from core.views.parts import Note, Vital
+from core.views.perturbation import PerturbationView
 from core.views.text import escape_html, escape_markdown, plain
 
 NOTE_BOXES = {
@@ -38,9 +41,13 @@ def title(view: View) -> None:
 
 
 def headline(view: View) -> None:
-    """The sentence, the simulated band, at most two notes, the vitals."""
+    """The sentence that answers the page's question."""
     with st.container(key="headline"):
         st.markdown(view.headline)
+
+
+def numbers(view: View) -> None:
+    """The simulated band, at most two notes, the vitals."""
     if view.simulated:
         simulated_band()
     for note in view.notes[:2]:
@@ -112,20 +119,31 @@ def figure_card(name: str, view: View, *, title: str | None = None, frame: int |
         figure(name, view, frame=frame, **options)
 
 
-def figure(name: str, view: View, *, frame: int | None = None, picks: bool = False, **options: Any) -> Any:
-    """A figure with its key and caption under it; returns what is picked in it if ``picks``."""
+def figure(name: str, view: View, *, frame: int | None = None, **options: Any) -> None:
+    """A figure with its key and caption under it."""
     drawn = state.drawn_figure(name, view, **options)
-    subject = getattr(view, "target", "")
     with st.container(height=frame, border=False, key=f"frame-{name}") if frame else st.container():
-        picked = st.vega_lite_chart(
-            drawn.spec,
-            key=f"figure {name} {plain(subject)}",
-            on_select="rerun" if picks else "ignore",
-            alt=drawn.alt,
-        )
+        st.vega_lite_chart(drawn.spec, key=_chart_key(name, view), alt=drawn.alt)
     key_line(FIGURES[name].key)
     st.caption(drawn.caption)
-    return picked if picks else None
+
+
+def cloud_figure(name: str, view: PerturbationView, **options: Any) -> Picks:
+    """A cloud of genes with its key and caption; what is picked in it, by hand or by the address."""
+    drawn = state.drawn_figure(name, view, **options)
+    chart = _chart_key(name, view)
+    start, key = picks.start_of(chart)
+    known = [gene for gene in start.genes if gene in view.genes.index]
+    st.vega_lite_chart(
+        started_with(drawn.spec, known, start.box), key=key, on_select=partial(picks.keep, chart, key), alt=drawn.alt
+    )
+    key_line(FIGURES[name].key)
+    st.caption(drawn.caption)
+    return picks.picked()
+
+
+def _chart_key(name: str, view: View) -> str:
+    return f"figure {name} {plain(getattr(view, 'target', ''))}"
 
 
 def key_line(entries: Sequence[tuple[str, str, str]]) -> None:

@@ -6,7 +6,7 @@ from core.schema import MEASURABLE_MEAN
 from core.views import text
 from core.views.facts import DOMINANT_SHARE, Dominance, Facts
 from core.views.parts import Check
-from core.views.power import FEW_CELLS
+from core.views.power import BLIND_FOLD, FEW_CELLS
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
 
@@ -123,6 +123,9 @@ def enough_cells(facts: Facts) -> Check:
     if facts.has_few_cells:
         cells = text.plural(n, "cell")
         return Check("Few cells", f"{cells}; {_power(facts)}", False, f"only {cells}")
+    if facts.n_changed_others < WEAK_EFFECT and BLIND_FOLD < facts.detectable < math.inf:
+        short = f"only changes above {text.fold(facts.detectable)} are seen"
+        return Check("Small changes cannot be seen", f"{text.plural(n, 'cell')}; {_power(facts)}", False, short)
     median = text.number(facts.study.targets["n_cells"].median())
     beside = "" if facts.is_pooled else f", the median target has {median}"
     return Check("Enough cells", f"{text.number(n)}{beside}; {_power(facts)}", True)
@@ -190,7 +193,8 @@ def _agreement(facts: Facts, what: str, sentence: str, r: float) -> Check:
 
 
 def _own_left_out(facts: Facts) -> str:
-    return ", own gene left out" if facts.transcript.gene in facts.genes.index else ""
+    totals = ", with totals of all genes" if facts.left_out_of_totals else ""
+    return f", own gene left out{totals}" if facts.transcript.gene in facts.genes.index else ""
 
 
 # ----------------------------------------------------------------------------------- 5. no other gene falls as far
@@ -225,7 +229,9 @@ def _others_fall(facts: Facts) -> Check:
     listed += [_with_left(gene, facts.fraction_left(gene), True) for gene in facts.neighbours if gene not in deep]
     sentence = f"{text.enumerate_words(listed, at_most=5)}: guides may hit {'it' if len(listed) == 1 else 'them'} too"
     if deep:
-        return Check("Other genes fall as far", sentence, False, "other genes fall as far")
+        if facts.transcript.outcome is Outcome.FALLS:
+            return Check("Other genes fall as far as the target", sentence, False, "other genes fall as far")
+        return Check("Other genes are silenced", sentence, False, "other genes are silenced")
     return Check("A gene next door falls too", sentence, False, "a gene next door falls")
 
 
@@ -273,17 +279,19 @@ def no_gene_dominates(facts: Facts) -> Check:
     if top is None:
         return Check("Library cannot be judged", "no counts are known", None)
     share = f"{name(top.gene)} is {text.percent(top.share)} of control counts"
+    short = f"{name(top.gene, 16)} is {text.percent(top.share)} of counts"
     if recipe.startswith("obs:"):
         elsewhere = f"totals come from {name(recipe)}, not from these genes"
         return Check("Library cannot be judged", f"{share} here; {elsewhere}", None)
-    if recipe == "no-dominant" and top.share > 0.05:
+    left_out = recipe == "no-dominant" and top.share > 0.05
+    if left_out or top.gene == facts.left_out_of_totals:
         return Check("No gene dominates the library", f"{share}, and is left out of the size factors", True)
     if top.is_moved:
         sentence = f"{share}: its {_way(top)} makes every other gene look {_mirror(top)}"
-        return Check("One gene dominates the library", sentence, False, share)
+        return Check("One gene dominates the library", sentence, False, short)
     if top.share > DOMINANT_SHARE:
         sentence = f"{share}: where it varies, every other gene looks changed"
-        return Check("One gene dominates the library", sentence, False, share)
+        return Check("One gene dominates the library", sentence, False, short)
     return Check("No gene dominates the library", f"the largest, {share}", True)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import OptionError
-from core.schema import ALL_PERTURBED
+from core.schema import ALL_PERTURBED, FDR_THRESHOLD
 from core.views import text
 from core.views.power import FEW_CELLS, TOO_FEW_CELLS, detectable_fold
 from core.views.transcript import (
@@ -29,6 +29,9 @@ DOMINANT_SHARE = 0.2
 
 NOTABLE_SHIFT = 0.1
 """A gene dominates an effect too if its change moves a tenth of all counts: all others seem to shift by as much."""
+
+LARGE_ENOUGH = 1.5
+"""A control set stands for a target of up to so many times its cells."""
 
 EFFECT_COLUMNS = {
     **{column: f"{column}_stratified" for column in ("delta", "log2_fold_change", "auc", "p_value", "log10_p", "fdr")},
@@ -70,8 +73,8 @@ class Calibration:
 
     Parameters
     ----------
-    n_sets, set_size
-        Random control sets nearest in size, and their cells.
+    n_sets, set_size, smallest_set
+        Random control sets nearest in size, the largest where none is large enough, and their cells.
     median, maximum
         Genes that they call.
     n_guides, worst_guide, worst_cells, worst
@@ -80,6 +83,7 @@ class Calibration:
 
     n_sets: int = 0
     set_size: int = 0
+    smallest_set: int = 0
     median: float = math.nan
     maximum: int = 0
     n_guides: int = 0
@@ -93,7 +97,8 @@ class Facts:
     """All that the page about one target words.
 
     ``row`` is the target's line in the study's table (for :data:`ALL_PERTURBED` the pooled one), ``genes`` its
-    effects with direction and interval, sorted by |delta|.
+    effects with direction and interval, sorted by |delta|. ``left_out_of_totals`` is the target's own gene where the
+    effects are of totals without it, else empty.
     """
 
     study: Any
@@ -106,6 +111,7 @@ class Facts:
     genes: pd.DataFrame
     parts: tuple[str, ...]
     transcripts: tuple[Transcript, ...]
+    left_out_of_totals: str = ""
 
     @property
     def is_pooled(self) -> bool:
@@ -266,19 +272,51 @@ class Facts:
 
     @property
     def significant_here(self) -> int:
-        """Genes at FDR < 0.05 by the study's own test, the number that control sets are compared with."""
+        """Genes at FDR < 0.05, the number that control sets are compared with."""
+        if self.left_out_of_totals:
+            return int((self.genes["fdr"] < FDR_THRESHOLD).sum())
         column = "n_significant_stratified" if self.stratified else "n_significant"
         return _whole(self.row.get(column, self.row["n_significant"]))
 
     @property
+    def significant_others_here(self) -> int:
+        """The same without the perturbed genes: that they change is what was done."""
+        own = self.genes["gene"].isin([t.gene for t in self.transcripts])
+        return max(self.significant_here - int((own & (self.genes["fdr"] < FDR_THRESHOLD)).sum()), 0)
+
+    @property
     def controls_give_as_many(self) -> bool:
-        """Whether some random set of control cells calls as many genes as this target."""
+        """Whether some random set of control cells calls as many genes as this target does beside its own."""
         found = self.calibration
-        return found.n_sets > 0 and 0 < self.significant_here <= found.maximum
+        return found.n_sets > 0 and 0 < self.significant_others_here <= found.maximum
+
+    @property
+    def is_transcript_moved(self) -> bool:
+        """Whether the perturbation is seen in an own transcript."""
+        return any(t.outcome in (Outcome.FALLS, Outcome.RISES) for t in self.transcripts)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether neither an own transcript moves nor more genes than controls give against one another."""
+        if self.is_transcript_moved or strength_class(self.significant_here) != "negligible":
+            return False
+        return self.significant_others_here == 0 or self.controls_give_as_many
+
+    @property
+    def changes_as_many_as_controls(self) -> bool:
+        """Whether genes change, and no more of them than controls give; control sets are known at FDR < 0.05 alone."""
+        return self.shows_nothing and self.n_changed > 0 and self.fdr == FDR_THRESHOLD
 
 
-def gather(study: Any, target: str, fdr: float, fold: float, stratified: bool | None) -> Facts:
-    """All that the page about one target needs from a study.
+def gather(
+    study: Any,
+    target: str,
+    fdr: float,
+    fold: float,
+    stratified: bool | None,
+    without_own_gene: pd.DataFrame | None = None,
+) -> Facts:
+    """All that the page about one target needs from a study; see :func:`core.views.perturbation.perturbation_view`.
 
     Raises
     ------
@@ -294,7 +332,7 @@ def gather(study: Any, target: str, fdr: float, fold: float, stratified: bool | 
     if stratified and not study.has_strata:
         raise OptionError("This study names no stratum, so effects cannot be compared within one.")
     stratified = bool(study.stratified_default) if stratified is None else stratified
-    effects = study.effects(target)
+    effects = study.effects(target) if without_own_gene is None else without_own_gene
     genes = gene_table(effects, study.genes, fdr, fold, stratified)
     row = study.pooled if target == ALL_PERTURBED else study.targets.loc[target]
     parts = () if target == ALL_PERTURBED else split_combination(target, bool(row["own_gene"]))
@@ -308,13 +346,16 @@ def gather(study: Any, target: str, fdr: float, fold: float, stratified: bool | 
         row=row,
         genes=genes,
         parts=parts,
-        transcripts=_transcripts(target, row, genes, parts, fdr),
+        transcripts=_transcripts(target, row, genes, parts, fdr, from_effects=without_own_gene is not None),
+        left_out_of_totals="" if without_own_gene is None else str(row["own_gene"]),
     )
 
 
 def _transcripts(
-    target: str, row: pd.Series, genes: pd.DataFrame, parts: tuple[str, ...], fdr: float
+    target: str, row: pd.Series, genes: pd.DataFrame, parts: tuple[str, ...], fdr: float, *, from_effects: bool
 ) -> tuple[Transcript, ...]:
+    if len(parts) == 1 and from_effects:
+        return (transcript_in_effects(str(row["own_gene"]), genes, int(row["n_cells"]), fdr),)
     if len(parts) == 1:
         return (own_transcript(target, row),)
     return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
@@ -364,7 +405,8 @@ def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: flo
 def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
     """What the control sets nearest in size, and the worst control guide, give.
 
-    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count.
+    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count; where the study has so few controls that
+    none is nearly as large, those from half the size of the largest.
     """
     found: dict[str, Any] = {}
     random = control_sets[control_sets["kind"] == "random"]
@@ -372,8 +414,9 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
         distance = np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / n_cells))
         size = float(random["n_cells"].iloc[int(distance.argmin())])
         near = random[np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / size)) <= math.log(1.1)]
+        near = random[random["n_cells"] >= size / 2] if size < n_cells / LARGE_ENOUGH else near
         calls = near["n_significant"]
-        found |= {"n_sets": len(near), "set_size": int(size)}
+        found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(near["n_cells"].min())}
         found |= {"median": float(calls.median()), "maximum": int(calls.max())}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):

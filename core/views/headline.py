@@ -20,8 +20,10 @@ def headline(facts: Facts) -> str:
         return f"**{_name(facts.target)} has {cells}, too few for a verdict**{_blind(facts)}."
     if facts.is_pooled:
         start = f"**All perturbed cells, {text.plural(facts.n_targets, 'target')} mixed: {_genes_change(facts)}**"
-        end = _shifts(facts) if facts.n_changed == 0 and facts.n_shifted_others else caveat(facts)
+        end = caveat(facts) if facts.n_changed else _nothing_means(facts)
         return f"{start} in {text.plural(facts.n_target, 'cell')} {_criteria(facts)}{end}."
+    if facts.changes_as_many_as_controls:
+        return _no_more_than_controls(facts)
     if facts.is_combination:
         return _combination(facts)
     if facts.transcript.is_measured:
@@ -51,6 +53,25 @@ def _measured(facts: Facts) -> str:
     return f"{start} and changes **no other gene** {_criteria(facts)}{end}"
 
 
+def _no_more_than_controls(facts: Facts) -> str:
+    """What is seen where control cells against control cells show as much."""
+    verb = "change" if facts.is_combination else "changes"
+    start = f"**{subject(facts)} {verb} no more genes than control sets do**"
+    here = f"{text.number(facts.significant_here)} of {text.number(facts.n_genes)}"
+    criteria = f"(FDR < {text.threshold(facts.fdr)}{_within(facts)}, {text.plural(facts.n_target, 'cell')})"
+    most = text.number(facts.calibration.maximum)
+    return f"{start}: {here} {criteria}, where they give up to {most}; {_unmoved(facts)}."
+
+
+def _unmoved(facts: Facts) -> str:
+    own = facts.transcript
+    if facts.is_combination:
+        return "no own transcript is seen to move"
+    if own.outcome is Outcome.UNCHANGED:
+        return f"its transcript stays ({text.percent(own.left)})"
+    return f"the gene itself is {own.outcome.value}"
+
+
 def transcript_phrase(own: Transcript) -> str:
     """What the perturbation does to the transcript, as verb and number."""
     if own.outcome is Outcome.RISES and not math.isfinite(own.left):
@@ -71,8 +92,7 @@ def _not_measurable(facts: Facts) -> str:
     if facts.n_changed:
         cells = text.plural(facts.n_target, "cell")
         return f"{start} **{text.capitalized(_genes_change(facts))}** in {cells} {_criteria(facts)}{caveat(facts)}."
-    ending = _shifts(facts) if facts.n_shifted_others else _blind(facts) if facts.detectable > BLIND_FOLD else ""
-    return f"{start} **No gene changes** {_criteria_with_cells(facts)}{ending}."
+    return f"{start} **No gene changes** {_criteria_with_cells(facts)}{_nothing_means(facts)}."
 
 
 def _combination(facts: Facts) -> str:
@@ -101,7 +121,7 @@ def _part_outcome(own: Transcript) -> str:
 
 def caveat(facts: Facts) -> str:
     """The biggest doubt about an effect, after a semicolon; empty where there is none."""
-    for doubt in (_few_cells, _strata, _no_more_than_controls, _moved_dominant, _failed_guide, _others, _disagreement):
+    for doubt in (_few_cells, _strata, _controls_give_as_many, _moved_dominant, _failed_guide, _others, _disagreement):
         if words := doubt(facts):
             return f"; {words}"
     return ""
@@ -115,7 +135,7 @@ def is_its_own_dominant(facts: Facts) -> bool:
 
 def _is_plain(facts: Facts) -> bool:
     """Whether totals hold every gene, the dominant one too."""
-    return bool(facts.study.roles.size_factors == "all")
+    return bool(facts.study.roles.size_factors == "all") and not facts.left_out_of_totals
 
 
 def _dominant_changes(facts: Facts) -> str:
@@ -140,7 +160,7 @@ def _strata(facts: Facts) -> str:
     return f"its cells and the controls differ in {name(facts.stratum_word)}"
 
 
-def _no_more_than_controls(facts: Facts) -> str:
+def _controls_give_as_many(facts: Facts) -> str:
     return "a random control set gives as many" if facts.controls_give_as_many else ""
 
 
@@ -163,7 +183,10 @@ def _others(facts: Facts) -> str:
     genes = [_name(gene) for gene, _ in facts.falls_as_far]
     if facts.modality is Modality.ACTIVATION or not genes:
         return ""
-    return f"{text.enumerate_words(genes, at_most=2)} {'falls' if len(genes) == 1 else 'fall'} as far"
+    who, one = text.enumerate_words(genes, at_most=2), len(genes) == 1
+    if facts.transcript.outcome is Outcome.FALLS:
+        return f"{who} {'falls' if one else 'fall'} as far as {_name(facts.transcript.gene)} itself"
+    return f"{who} {'keeps' if one else 'keep'} 20{text.NBSP}% or less"
 
 
 def _disagreement(facts: Facts) -> str:
@@ -188,6 +211,13 @@ def _no_effect(facts: Facts) -> str:
     return f"{_blind(facts)}." if facts.detectable > BLIND_FOLD else ". That is a result, not a fault."
 
 
+def _nothing_means(facts: Facts) -> str:
+    """What is left to say where no gene changes and no own transcript can tell."""
+    if facts.n_shifted_others:
+        return _shifts(facts)
+    return _blind(facts) if facts.detectable > BLIND_FOLD else ""
+
+
 def _shifts(facts: Facts) -> str:
     n = facts.n_shifted_others
     return f"; {text.plural(n, 'gene')} {'shifts' if n == 1 else 'shift'} by less"
@@ -201,7 +231,8 @@ def _blind(facts: Facts) -> str:
 
 def _criteria(facts: Facts) -> str:
     least = f", at least {text.threshold(facts.fold)}-fold" if facts.fold > 1 else ""
-    return f"(FDR < {text.threshold(facts.fdr)}{_within(facts)}{least})"
+    totals = f", totals without {_name(facts.left_out_of_totals)}" if facts.left_out_of_totals else ""
+    return f"(FDR < {text.threshold(facts.fdr)}{_within(facts)}{least}{totals})"
 
 
 def _criteria_with_cells(facts: Facts) -> str:

@@ -1,36 +1,83 @@
 """What a paper should say of a number: cells, scale, test, correction, threshold, version. Plain text, to be copied."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from core.schema import PSEUDOCOUNT, Values
 from core.views import text
 from core.views.facts import Facts, stratum_word
 
+RestsOn = Literal["changed", "test", "values", "normalized", "cells"]
+"""What a figure rests on: which genes changed, the test alone, log-normalized values, normalized counts, or neither."""
 
-def target_methods(facts: Facts) -> str:
-    """The methods sentence of one target's figures and tables."""
-    study, word = facts.study, facts.stratum_word if facts.stratified else ""
+
+@dataclass(frozen=True)
+class Methods:
+    """What a paper should say of a view's figures, in parts: a figure takes those that it rests on.
+
+    Parameters
+    ----------
+    who
+        The target or study, with its cells and the controls.
+    values, normalized
+        How values became log-normalized, and how counts were normalized.
+    test, changed
+        The test with its correction; the thresholds of "changed".
+    simulated
+        Whether a program made the data.
+    """
+
+    who: str
+    values: str
+    normalized: str
+    test: str
+    changed: str
+    simulated: bool = False
+
+    def sentence(self, drawn: str, rests_on: RestsOn = "changed") -> str:
+        """The sentence of a figure that draws ``drawn``."""
+        test = f"test on {self.values}: {self.test}"
+        basis = {
+            "changed": [test, self.changed],
+            "test": [test],
+            "values": [self.values],
+            "normalized": [self.normalized],
+            "cells": [],
+        }[rests_on]
+        versions = [f"Perturbscope {text.version()}", f"numpy {text.version('numpy')}"]
+        versions += [f"scipy {text.version('scipy')}"] if test in basis else []
+        start = "Simulated data. " if self.simulated else ""
+        return f"{start}{'; '.join([self.who, f'drawn: {drawn}', *basis])} ({', '.join(versions)})."
+
+
+def target_methods(facts: Facts) -> Methods:
+    """What a paper should say of one target's figures and tables."""
     changed = (
         f"changed: FDR < {text.threshold(facts.fdr)} and at least {text.threshold(facts.fold)}-fold in mean normalized "
         f"counts (pseudocount {PSEUDOCOUNT})"
     )
     who = f"{text.plain(facts.target, 60)}: {text.plural(facts.n_target, 'cell')}"
-    return _sentence(study, who, word, changed)
+    word = facts.stratum_word if facts.stratified else ""
+    return _methods(facts.study, who, word, changed, facts.left_out_of_totals)
 
 
-def study_methods(study: Any) -> str:
-    """The methods sentence of a study's figures and tables."""
+def study_methods(study: Any) -> Methods:
+    """What a paper should say of a study's figures and tables."""
     targets, cells = text.plural(len(study.targets), "target"), text.plural(study.n_perturbed, "cell")
     word = stratum_word(study) if study.stratified_default else ""
-    return _sentence(study, f"{text.plain(study.name)}: {targets}, {cells}", word, "changed: FDR < 0.05")
+    return _methods(study, f"{text.plain(study.name)}: {targets}, {cells}", word, "changed: FDR < 0.05")
 
 
-def _sentence(study: Any, who: str, word: str, changed: str) -> str:
-    simulated = "Simulated data. " if study.simulated else ""
-    return (
-        f"{simulated}{who} against {_controls(study)}; {scale_sentence(study)}; "
-        f"{test_name(word)}, Benjamini-Hochberg over {text.plural(study.n_genes, 'gene')}; {changed} "
-        f"(Perturbscope {text.version()}; numpy {text.version('numpy')}, scipy {text.version('scipy')})."
+def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "") -> Methods:
+    normalized = normalized_words(study)
+    in_file = study.roles.values == Values.LOG_NORMALIZED
+    return Methods(
+        who=f"{who} against {_controls(study)}",
+        values=normalized if in_file else f"{normalized_words(study, left_out)}, log1p",
+        normalized=f"expm1 of {normalized}" if in_file else normalized,
+        test=f"{test_name(word)}, Benjamini-Hochberg over {text.plural(study.n_genes, 'gene')}",
+        changed=changed,
+        simulated=bool(study.simulated),
     )
 
 
@@ -54,16 +101,18 @@ def test_name(stratum: str) -> str:
 test_name.__test__ = False  # type: ignore[attr-defined]  # pytest takes functions called test_* for tests
 
 
-def scale_sentence(study: Any) -> str:
-    """How values became log-normalized, in words."""
+def normalized_words(study: Any, left_out: str = "") -> str:
+    """How counts were normalized, in words; ``left_out`` is the gene that the totals leave out, if any."""
     roles = study.roles
     if roles.values == Values.LOG_NORMALIZED:
         return "values log-normalized as in the file"
     recipe = roles.size_factors
-    if recipe == "no-dominant":
+    if left_out:
+        library = f"the median library size, {text.plain(left_out)} left out of all totals"
+    elif recipe == "no-dominant":
         library = "the median library size without genes that hold over 5 % of all counts"
     elif recipe.startswith("obs:"):
         library = f"the median of the library sizes in obs[{text.plain(recipe[4:])!r}]"
     else:
         library = "the median library size"
-    return f"counts normalized to {library}, log1p"
+    return f"counts normalized to {library}"

@@ -9,15 +9,18 @@ import pandas as pd
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.checks import checks, tally, worst
-from core.views.facts import Calibration, Facts, gather, strength_class, strength_counts
+from core.views.facts import LARGE_ENOUGH, Calibration, Facts, gather, strength_class, strength_counts
 from core.views.headline import headline, is_its_own_dominant
-from core.views.methods import scale_name, target_methods, test_name
+from core.views.methods import Methods, scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
 
 WITHHELD_BELOW = 50
 """Below so many cells a target is not ranked against the others."""
+
+LONGEST_CONTEXT = 30
+"""Characters under a vital that stay on one line at 1440 px."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,11 @@ class PerturbationView:
     own_genes
         Symbols of the perturbed genes that are measured.
     scale_name, test_name, methods, calibration
-        What delta is measured on, the test, the sentence for a paper, what control cells give.
+        What delta is measured on, the test, what a paper should say, what control cells give.
+    own_dominant
+        The own gene where its change alone shifts all others, so that totals without it tell more; else empty.
+    left_out_of_totals
+        The own gene where the totals are without it; else empty.
     n_significant, n_changed, n_up, n_down
         Genes at FDR below the threshold; those that also change enough; their directions.
     """
@@ -78,12 +85,19 @@ class PerturbationView:
     own_genes: tuple[str, ...]
     scale_name: str
     test_name: str
-    methods: str
+    methods: Methods
     calibration: str
+    own_dominant: str
+    left_out_of_totals: str
     n_significant: int
     n_changed: int
     n_up: int
     n_down: int
+
+    @property
+    def has_guides(self) -> bool:
+        """Whether what some guide leaves of the transcript is known."""
+        return bool(self.guides["percent_left"].notna().any())
 
     def top(self, n: int = 50, by: Literal["delta", "log2_fold_change", "fdr"] = "delta") -> pd.DataFrame:
         """The n largest changes, both directions mixed, largest first."""
@@ -100,6 +114,7 @@ def perturbation_view(
     fdr: float = FDR_THRESHOLD,
     fold: float = FOLD_THRESHOLD,
     stratified: bool | None = None,
+    without_own_gene: pd.DataFrame | None = None,
 ) -> PerturbationView:
     """What perturbing a target did, in tables and sentences.
 
@@ -113,6 +128,9 @@ def perturbation_view(
         A gene has changed at an FDR below ``fdr`` and at least ``fold``-fold.
     stratified
         Compare within the stratum; None means as the study does by default (where targets and strata are confounded).
+    without_own_gene
+        The target's effects with totals that leave out its own gene, as ``Study.effects_without_own_gene`` gives them;
+        None for those of the study.
 
     Returns
     -------
@@ -126,7 +144,7 @@ def perturbation_view(
     UnknownTargetError
         If the study does not perturb the target.
     """
-    facts = gather(study, target, fdr, fold, stratified)
+    facts = gather(study, target, fdr, fold, stratified, without_own_gene)
     found = checks(facts)
     word = facts.stratum_word if facts.stratified else ""
     return PerturbationView(
@@ -155,6 +173,8 @@ def perturbation_view(
         test_name=test_name(word),
         methods=target_methods(facts),
         calibration=calibration_sentence(facts),
+        own_dominant=facts.transcript.gene if is_its_own_dominant(facts) and study.has_counts else "",
+        left_out_of_totals=facts.left_out_of_totals,
         n_significant=facts.n_significant,
         n_changed=facts.n_changed,
         n_up=facts.n_up,
@@ -165,6 +185,7 @@ def perturbation_view(
 def crumb(facts: Facts) -> str:
     """Study, what was done, observed; what else changes how every number is read."""
     within = [f"within {name(facts.stratum_word)}"] if facts.stratified else []
+    within += [f"totals without {name(facts.left_out_of_totals)}"] if facts.left_out_of_totals else []
     simulated = ["simulated"] if facts.study.simulated else []
     return " · ".join([name(facts.study.name), facts.modality.value, "observed", *simulated, *within])
 
@@ -249,9 +270,14 @@ def _genes_changed(facts: Facts) -> Vital:
     if is_its_own_dominant(facts):  # the headline counts those that pass the FDR, and so does the number beside it
         context = f"pass FDR; {text.number(facts.n_changed)} {least}"
         return Vital("Genes changed", text.short_number(facts.n_significant), context, help_text)
+    if facts.changes_as_many_as_controls:
+        most = f"control sets give up to {text.number(facts.calibration.maximum)}"
+        return Vital("Genes changed", text.short_number(facts.n_changed), most, help_text, warn=True)
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
     if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
-        context += f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
+        passed = f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
+        context = context if len(context + passed) <= LONGEST_CONTEXT else f"{text.number(facts.n_down)} down"
+        context += passed
     return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text)
 
 
@@ -259,17 +285,24 @@ def _strength(facts: Facts) -> Vital:
     within = f" within {name(facts.stratum_word)}" if facts.stratified else ""
     help_text = (
         f"Place among the study's targets by genes at FDR < 0.05{within}. Strong is more than 100 genes, subtle 10 to "
-        "100, negligible fewer than 10."
+        "100, negligible fewer than 10. With totals of its own a target is not ranked."
     )
     if facts.is_pooled:
         return Vital("Strength", text.NOTHING, "targets mixed, not ranked", help_text)
     if facts.n_target < WITHHELD_BELOW:
         return Vital("Strength", text.NOTHING, "too few cells to rank", help_text, warn=True)
     counts = strength_counts(facts.study, facts.stratified)
-    if counts[facts.target] == 0:
+    n = facts.significant_here
+    if n == 0:
         return Vital("Strength", "none", "no gene at FDR < 0.05", help_text)
+    if facts.shows_nothing:
+        return Vital("Strength", "none", "no more than controls give", help_text, warn=True)
+    strength = strength_class(n)
+    if facts.left_out_of_totals:
+        return Vital("Strength", text.plural(n, "gene"), f"{strength}, not ranked", help_text)
+    if strength == "negligible":  # the first among targets that change next to nothing is no praise
+        return Vital("Strength", text.plural(n, "gene"), "negligible: fewer than 10", help_text)
     place = 1 + int((counts > counts[facts.target]).sum())
-    strength = strength_class(int(counts[facts.target]))
     return Vital("Strength", text.ordinal(place), f"of {text.plural(facts.n_targets, 'target')}: {strength}", help_text)
 
 
@@ -277,6 +310,8 @@ def _trust(facts: Facts, found: tuple[Check, ...]) -> Vital:
     passed, told = tally(found)
     failed = worst(found)
     help_text = "How many of the checks below passed, of those that this study can tell."
+    if facts.shows_nothing and not facts.transcript.is_measured and not facts.has_few_cells:
+        return Vital("Can I trust it?", text.NOTHING, "no effect to trust", help_text)
     context = failed.short or failed.sentence if failed else _untold(found)
     return Vital("Can I trust it?", f"{passed} of {told}", context, help_text, failed is not None)
 
@@ -327,6 +362,7 @@ def calibration_sentence(facts: Facts) -> str:
     who = "these cells call" if facts.is_pooled else "this target calls"
     here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}."
     pooled = [f"Controls are compared without regard to {name(facts.stratum_word)}."] if facts.stratified else []
+    pooled += ["Controls are compared with totals of all genes."] if facts.left_out_of_totals else []
     return " ".join([here, *_random_sets(found, facts.n_target), *_control_guides(found, facts.n_genes), *pooled])
 
 
@@ -334,8 +370,9 @@ def _random_sets(found: Calibration, n_target: int) -> list[str]:
     if not found.n_sets:
         return []
     sets = f"{text.plural(found.n_sets, 'random set')} of {text.plural(found.set_size, 'control cell')}"
-    if found.set_size < n_target / 1.5:
-        sets += " (no larger ones can be drawn)"
+    if found.set_size < n_target / LARGE_ENOUGH:
+        sizes = f"{text.number(found.smallest_set)} to " if found.smallest_set < found.set_size else ""
+        sets = sets.replace(" of ", f" of {sizes}", 1) + " (no larger ones can be drawn)"
     verb = "calls" if found.n_sets == 1 else "call"
     if found.maximum == 0:
         return [f"{sets} {verb} no gene."]

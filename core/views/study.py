@@ -11,7 +11,7 @@ from core.schema import ALL_PERTURBED
 from core.views import text
 from core.views.care import FEW_NOTE, needing_care
 from core.views.facts import DOMINANT_SHARE, stratum_word, strength_class
-from core.views.methods import study_methods
+from core.views.methods import Methods, study_methods
 from core.views.parts import Care, Note, Vital
 from core.views.power import FEW_CELLS, detectable_fold
 from core.views.text import escape_markdown as name
@@ -95,7 +95,7 @@ class StudyView:
     genes_seen_histogram: pd.DataFrame
     batches: pd.DataFrame
     detectable: float
-    methods: str
+    methods: Methods
 
 
 def study_view(study: Any) -> StudyView:

@@ -158,8 +158,14 @@ def test_an_ensembl_id_or_another_case_leads_to_the_symbol(page, server):
         expect(title(page)).to_have_text("GENE3")
 
 
-def test_a_box_over_the_cloud_lists_its_genes(page, server):
-    ready(page, f"{server.url}/perturbation?study=demo")
+def brush(page: Page):
+    """The box over the cloud, as it is drawn."""
+    return page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .mark-rect.box_brush path")
+
+
+def test_a_box_over_the_cloud_lists_its_genes_and_its_address_draws_it_again(page, server):
+    ready(page, f"{server.url}/perturbation?study=demo&fold=1.2")
+    page.get_by_role("radio", name="log2 FC").or_(page.get_by_role("button", name="log2 FC")).first.click()
     box = effect_chart(page).bounding_box()
 
     page.mouse.move(box["x"] + 60, box["y"] + 20)
@@ -168,7 +174,22 @@ def test_a_box_over_the_cloud_lists_its_genes(page, server):
     page.mouse.move(box["x"] + box["width"] - 40, box["y"] + box["height"] - 60, steps=8)
     page.mouse.up()
 
-    expect(page.get_by_text(re.compile(r"\d+ genes? in the box"))).to_be_visible()
+    said = page.get_by_text(re.compile(r"\d+ genes? in the box"))
+    expect(said).to_be_visible()
+    expect(page).to_have_url(re.compile("box="))
+    for part in ("study=demo", "target=", "fold=1.2", "by=log2"):
+        assert part in page.url
+    words, drawn = said.inner_text(), brush(page).bounding_box()
+    ready(page, page.url)
+    expect(said).to_have_text(words)
+    again = brush(page).bounding_box()
+    assert again["width"] == pytest.approx(drawn["width"], abs=3)
+    assert again["height"] == pytest.approx(drawn["height"], abs=3)
+
+    page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 20)  # beside it: the box goes
+
+    expect(said).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("box="))
 
 
 def test_a_click_on_a_dot_writes_the_genes_line(page, server):

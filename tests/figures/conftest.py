@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.views.methods import Methods
+
 
 def make_genes(n_genes: int = 3000, seed: int = 0, fdr: float = 0.05, fold: float = 1.4) -> pd.DataFrame:
     """Genes of which one in ten changes, GENE0 (the target's own) most of all."""
@@ -75,8 +77,14 @@ def make_perturbation(n_genes: int = 3000, simulated: bool = False, target: str 
         guides=guides,
         own_genes=(target,) if target in genes.index else (),
         test_name="two-sided Mann-Whitney U",
-        methods=f"{target}: 552 cells against 4,000 controls.",
+        scale_name="log-normalized",
+        methods=make_methods(f"{target}: 552 cells against 4,000 controls"),
     )
+
+
+def make_methods(who: str) -> Methods:
+    """The parts of a methods sentence."""
+    return Methods(who, "log1p of shares", "shares", "two-sided Mann-Whitney U", "changed: FDR < 0.05")
 
 
 def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> SimpleNamespace:
@@ -120,7 +128,7 @@ def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> 
         genes=genes,
         totals_histogram=histogram,
         genes_seen_histogram=histogram,
-        methods="screen: 150 targets.",
+        methods=make_methods("screen: 150 targets"),
     )
 
 

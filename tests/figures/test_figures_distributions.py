@@ -118,14 +118,14 @@ def test_linear_ticks_are_round_and_lie_inside(low, span):
     assert all(low - 1e-6 * span <= t <= low + span + 1e-6 * span for t in axis.ticks)
 
 
-@given(low=st.floats(1e-4, 1e3), decades=st.floats(0.5, 8))
+@given(low=st.floats(1e-4, 1e3), decades=st.floats(0.2, 8))
 @settings(max_examples=60, deadline=None)
 def test_logarithmic_ticks_are_real_numbers_inside_the_axis(low, decades):
     axis = log_axis("x", low, low * 10**decades)
 
-    assert 1 <= len(axis.ticks) <= 9
+    assert 3 <= len(axis.ticks) <= 9
     assert all(low * 0.999 <= t <= axis.high * 1.001 for t in axis.ticks)
-    assert all(float(f"{t:.0e}") == pytest.approx(t) for t in axis.ticks)
+    assert all(float(f"{t:.2e}") == pytest.approx(t) for t in axis.ticks)
 
 
 @pytest.mark.parametrize("log", [False, True])

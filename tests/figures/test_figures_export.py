@@ -357,3 +357,44 @@ def test_the_smallest_and_the_widest_figure_still_have_a_plot(makers, name, widt
 
     assert spec["width"] > 5 and spec["height"] > 5
     assert spec["width"] + spec["padding"]["left"] + spec["padding"]["right"] == pytest.approx(width * 72 / 25.4)
+
+
+# ------------------------------------------------------------------------------------------------------ methods
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_the_methods_sentence_names_cells_and_what_is_drawn_and_a_test_only_where_one_was_made(figure, makers):
+    view = makers.perturbation() if figure.subject == "perturbation" else makers.study()
+
+    sentence = figure.methods(view)
+
+    assert "4,000 controls" in sentence or "150 targets" in sentence
+    assert f"; drawn: {figure.drawn(view)}" in sentence
+    assert ("Mann-Whitney" in sentence) == (figure.rests_on in ("changed", "test"))
+    assert sentence in figure.methods(view, highlight=["GENE1"], paper=True)  # what an export passes on
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("scatter", {"scale": "counts"}, "mean counts a cell of 3,000 genes, not normalized, on logarithmic axes"),
+        ("scatter", {}, "mean log-normalized expression of 3,000 genes"),
+        ("volcano", {"height": "p"}, "\N{MINUS SIGN}log10 p against"),
+        ("top_deltas", {"by": "log2_fold_change"}, "largest log2 fold changes of mean normalized counts"),
+        ("top_deltas", {"n": 7}, "the 7 largest deltas (difference of log-normalized means) with 95 % intervals"),
+        ("guides", {}, "guides ("),
+        ("totals", {"quantity": "genes_seen"}, "by number of genes seen, not normalized"),
+        ("gene_mean_distribution", {"scale": "log-normalized"}, "mean of log1p of shares"),
+        ("percent_left", {}, "intervals by the delta method; shares"),
+    ],
+)
+def test_the_methods_sentence_is_of_the_scale_that_is_drawn(name, options, said, makers):
+    view = (makers.perturbation if FIGURES[name].subject == "perturbation" else makers.study)()
+
+    assert said in FIGURES[name].methods(view, **options)
+
+
+def test_a_file_without_a_test_carries_none(makers):
+    svg = export_figure("cells_per_target", makers.study(), format="svg").decode()
+
+    assert "drawn: number of cells" in svg and "Mann-Whitney" not in svg

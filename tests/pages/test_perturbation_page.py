@@ -5,7 +5,9 @@ import json
 import pytest
 
 from core.figures import FIGURES
+from core.store import build_study
 from tests.pages.conftest import words
+from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.usefixtures("study_root")
 
@@ -99,6 +101,54 @@ def test_an_address_that_names_no_figure_shows_the_first_one(open_page):
     assert "log-normalized mean" in json.dumps(chart_specs(page)[0])
 
 
+@pytest.mark.parametrize(("asked", "drawn"), [("volcano", "log10 FDR"), ("MA PLOT", "Mean of both groups")])
+def test_a_switch_in_the_address_is_read_without_regard_to_case(open_page, asked, drawn):
+    page = open_page("perturbation", target="GENE3", figure=asked, by="fdr", deltas="TRUE")
+
+    assert not page.exception
+    assert drawn in json.dumps(chart_specs(page)[0])
+    assert page.query_params["figure"] in ("Volcano", "MA plot") and page.query_params["by"] == "FDR"
+    assert "smallest by FDR" in words(page)
+    assert len(chart_specs(page)) == 4  # the distribution is open
+
+
+def started_with(page):
+    """What the cloud of genes starts with: the values of its selections by name."""
+    dots = next(layer for layer in chart_specs(page)[0]["layer"] if layer.get("name") == "dots")
+    return {param["name"]: param.get("value") for param in dots["params"]}
+
+
+def test_a_box_and_a_dot_in_the_address_are_drawn_and_their_genes_written(open_page):
+    page = open_page("perturbation", target="GENE3", box="0,9,0,9", pick="GENE2")
+
+    box = started_with(page)["box"]
+    assert box["x"][0] == 0 and box["x"][1] < 9  # cut at the edge of the plot
+    assert started_with(page)["pick"] == [{"gene": "GENE2"}]
+    said = words(page)
+    assert "**45 genes in the box**" in said and "**GENE2** " in said
+    assert {"box", "pick"} <= set(page.query_params)
+
+
+@pytest.mark.parametrize(
+    "box", ["", "1,2,3", "1,2,3,four", "nan,1,0,1", "0,inf,0,1", "[1](2),<b>,$a$,:x:", "7e99,8e99,0,1", "," * 9999]
+)
+def test_a_box_that_makes_no_sense_is_none(open_page, box):
+    page = open_page("perturbation", target="GENE3", box=box, pick="<b>no gene</b>")
+
+    assert not page.exception and not page.error
+    assert started_with(page) == {"box": None, "pick": None}
+    assert "in the box" not in words(page) and "no gene</b>" not in words(page)
+
+
+def test_a_box_is_forgotten_with_the_axes_it_was_drawn_on(open_page):
+    page = open_page("perturbation", target="GENE3", box="0,1,0,1")
+
+    page.segmented_control(key="figure").set_value("Volcano").run()
+
+    assert not page.exception
+    assert "box" not in page.query_params and started_with(page)["box"] is None
+
+
 def test_a_highlighted_gene_is_ringed_and_its_line_is_written_and_a_word_that_is_no_gene_is_said(open_page):
     page = open_page("perturbation", target="GENE3", highlight="GENE2, gene5 nothing")
 
@@ -133,6 +183,42 @@ def test_what_a_control_set_of_this_size_gives_stands_under_the_checks(open_page
 
     assert "**Knock-down verified**" in said
     assert "random sets" in said
+
+
+def test_all_perturbed_cells_have_no_card_of_guides(open_page):
+    for target, is_there in (("GENE3", True), ("All perturbed cells", False)):
+        page = open_page("perturbation", target=target)
+        assert ("Transcript left, by guide" in [header.value for header in page.header]) == is_there
+
+
+@pytest.fixture
+def dominant_study(study_root, tmp_path):
+    """A second study, ``dominant``, in which GENE3 holds most of all counts."""
+    adata = small_screen().adata(layout="dense")
+    adata.X[:, adata.var_names.get_loc("GENE3")] *= 40
+    adata.write_h5ad(tmp_path / "dominant.h5ad")
+    build_study(tmp_path / "dominant.h5ad", data_root=study_root)
+
+
+@pytest.mark.usefixtures("dominant_study")
+def test_totals_without_a_gene_that_dominates_them_are_a_switch_in_the_address(open_page):
+    page = open_page("perturbation", study="dominant", target="GENE3")
+    raised = (page.dataframe[0].value["delta"] > 0).mean()
+    assert "alone makes other genes look raised" in page.markdown[0].value
+
+    page.toggle(key="without_own_gene").set_value(True).run()
+
+    assert not page.exception and not page.error
+    assert "totals without GENE3" in page.markdown[0].value and "look raised" not in page.markdown[0].value
+    assert (page.dataframe[0].value["delta"] > 0).mean() < raised - 0.2
+    said = words(page)
+    assert "Shares of totals of all genes" in said and "compared with totals of all genes" in said
+
+    again = open_page("perturbation", study="dominant", target="GENE3", without_own_gene="True")
+    assert again.markdown[0].value == page.markdown[0].value
+
+    other = open_page("perturbation", study="dominant", target="GENE7", without_own_gene="true")
+    assert not other.exception and "totals without" not in words(other)
 
 
 def test_the_charts_are_described_for_who_cannot_see_them(open_page):

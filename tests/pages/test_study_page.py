@@ -71,12 +71,13 @@ def test_the_targets_are_listed_with_knock_down_cells_and_strength(open_page):
 
 
 @pytest.mark.usefixtures("study_root")
-@pytest.mark.parametrize("tab", ["Transcript left", "Cells a target", "Totals a cell", "Mean of genes"])
+@pytest.mark.parametrize("tab", ["Transcript left", "Cells a target", "totals a CELL", "Mean of genes"])
 def test_each_quality_figure_is_drawn_where_its_tab_is_open(open_page, tab):
     page = open_page("study", quality=tab)
 
     assert not page.exception and not page.error
     assert len(page.get("vega_lite_chart")) == 2  # the main figure, and the one tab that is open
+    assert page.session_state["quality"].casefold() == tab.casefold()
 
 
 @pytest.mark.usefixtures("study_root")
@@ -84,6 +85,11 @@ def test_an_unknown_study_in_the_address_gives_a_sentence(open_page):
     page = open_page("study", study="nothing like it")
 
     assert "No study is called 'nothing like it'" in page.error[0].value
+    page.run()  # as after any click
+    assert "No study is called 'nothing like it'" in page.error[0].value
+
+    page.selectbox(key="study").set_value("screen").run()
+    assert not page.error and page.title[0].value == "screen"
 
 
 @pytest.mark.usefixtures("study_root")

@@ -41,7 +41,7 @@ def test_a_strong_knock_down_is_told_with_what_is_left_what_moved_and_its_bigges
 
     assert view.headline == (
         "**ACAT2 knock-down leaves 3\u00a0% of its transcript** in 1,765 cells and changes **125 of 300 genes** "
-        "(FDR < 0.05, at least 1.4-fold); HVCN1 and SP1 fall as far."
+        "(FDR < 0.05, at least 1.4-fold); HVCN1 and SP1 fall as far as ACAT2 itself."
     )
 
 
@@ -191,7 +191,7 @@ def test_a_gene_that_holds_44_percent_of_control_counts_explains_why_others_look
         "(FDR < 0.05); HBE1 is 44\u00a0% of all control counts, so its fall alone makes other genes look raised."
     )
     assert check(view, DOMINANCE).passed is False
-    assert vital(view, "Can I trust it?").context == "HBE1 is 44\u00a0% of control counts"
+    assert vital(view, "Can I trust it?").context == "HBE1 is 44\u00a0% of counts"
 
 
 def test_leaving_the_dominant_gene_out_of_the_size_factors_takes_the_caveat_away():
@@ -227,7 +227,9 @@ def test_every_headline_has_at_most_30_words_two_lines_and_the_claim_in_bold(tar
 @pytest.mark.parametrize("target", EVERY_TARGET)
 def test_no_sentence_praises_or_shouts(target):
     view = perturbation_view(STUDY, target)
-    everything = " ".join([view.headline, view.calibration, view.methods, *(c.sentence for c in view.checks)])
+    everything = " ".join(
+        [view.headline, view.calibration, view.methods.sentence("x"), *(c.sentence for c in view.checks)]
+    )
 
     assert "!" not in everything
     assert not re.search(r"upregulated|downregulated|adj\. p|\bWT\b|dramatic|significantly|nan|inf\b", everything)
@@ -259,6 +261,9 @@ def test_the_fifth_vital_follows_from_the_checks_and_names_a_failed_one(target):
 
     trust = vital(view, "Can I trust it?")
 
+    if trust.value == text.NOTHING:
+        assert "no effect to trust" in trust.context and not re.search(r"leaves|strong|subtle", view.headline)
+        return
     assert trust.value == f"{len(told) - len(failed)} of {len(told)}"
     assert trust.warn == bool(failed)
     assert not failed or trust.context in {c.short for c in failed}
@@ -343,7 +348,7 @@ def test_a_confounded_target_is_compared_within_the_condition_and_says_so_everyw
     assert view.n_changed == 2
     assert "(FDR < 0.05 within condition, at least 1.4-fold)" in view.headline
     assert view.crumb.endswith("within condition")
-    assert "within condition (van Elteren)" in view.methods
+    assert "within condition (van Elteren)" in view.methods.test
     assert "within condition" in view.scale_name
     assert [n.kind for n in view.notes] == ["info"]
 
@@ -443,7 +448,84 @@ def test_an_effect_no_larger_than_chance_s_says_so():
     study = fake_study()
     study.targets.loc["ENSG00000172936", "n_significant"] = 2
 
-    assert "a random control set gives as many" in perturbation_view(study, "ENSG00000172936").headline
+    view = perturbation_view(study, "ENSG00000172936")
+
+    assert view.headline == (
+        "**ENSG00000172936 knock-down changes no more genes than control sets do**: 2 of 300 (FDR < 0.05, 250 cells), "
+        "where they give up to 2; the gene itself is not measured."
+    )
+    assert vital(view, "Strength").value == "none"
+    assert vital(view, "Genes changed").context == "control sets give up to 2"
+    assert vital(view, "Can I trust it?").value == text.NOTHING
+
+
+def test_where_no_control_set_is_as_large_as_the_target_all_of_them_are_the_yardstick():
+    study = fake_study()
+    study.control_sets = study.control_sets[study.control_sets["n_cells"] <= 50].copy()
+    study.control_sets.loc[study.control_sets.index[0], ["n_cells", "n_significant"]] = [25, 7]
+
+    view = perturbation_view(study, "ENSG00000172936")
+
+    assert "changes no more genes than control sets do**: 4 of 300" in view.headline
+    assert "20 random sets of 25 to 50 control cells (no larger ones can be drawn)" in view.calibration
+
+
+def test_a_knock_down_that_is_seen_is_not_taken_back_by_control_sets_that_give_as_many_genes():
+    study = fake_study()
+    study.targets.loc["ACAT2", "n_significant"] = 2  # itself and one more
+
+    headline = perturbation_view(study, "ACAT2").headline
+
+    assert headline.startswith("**ACAT2 knock-down leaves")
+    assert headline.endswith("a random control set gives as many.")
+
+
+def test_the_place_among_targets_that_change_next_to_nothing_is_no_praise():
+    study = fake_study(targets=("MAP3K21", "LOWEX"))
+    study.control_sets = study.control_sets.iloc[:0]
+    study.targets.loc["MAP3K21", "n_significant"] = 1
+
+    strength = vital(perturbation_view(study, "MAP3K21"), "Strength")
+
+    assert (strength.value, strength.context) == ("1 gene", "negligible: fewer than 10")
+
+
+def test_cells_that_could_not_show_a_change_are_not_enough_where_none_is_seen():
+    shallow = fake_study(targets=("MAP3K21", "LOWEX"), null=True, depth=0.03, n_control=200)
+
+    found = check(perturbation_view(shallow, "LOWEX"), CELLS_CHECK)
+
+    assert found.title == "Small changes cannot be seen" and found.passed is False
+    assert re.fullmatch(r"only changes above [\d.]+-fold are seen", found.short)
+
+
+# ---------------------------------------------------------------------------------- totals without the own gene
+
+
+def without_own_gene(study, target):
+    """The effects as they are, but for one more gene that no longer changes: what another sweep gives."""
+    effects = study.effects(target).copy()
+    effects.loc["G000", ["fdr", "p_value", "log2_fold_change"]] = [0.9, 0.9, 0.0]
+    return effects
+
+
+def test_totals_without_the_own_gene_are_offered_where_it_dominates_and_then_said_everywhere():
+    study = fake_study(dominant=True)
+    assert perturbation_view(study, "HBE1").own_dominant == "HBE1"
+    assert perturbation_view(study, "ACAT2").own_dominant == ""
+
+    view = perturbation_view(study, "HBE1", without_own_gene=without_own_gene(study, "HBE1"))
+
+    assert view.left_out_of_totals == "HBE1" and view.own_dominant == ""
+    assert "no other gene** (FDR < 0.05, at least 1.4-fold, totals without HBE1)" in view.headline
+    assert "look raised" not in view.headline
+    assert view.crumb.endswith("totals without HBE1")
+    assert "HBE1 left out of all totals, log1p" in view.methods.values
+    assert "left out" not in view.methods.normalized  # what guides leave is a share of all genes
+    assert view.n_significant == 200
+    assert check(view, DOMINANCE).passed is True and "left out of the size factors" in check(view, DOMINANCE).sentence
+    assert "not ranked" in vital(view, "Strength").context
+    assert view.calibration.endswith("Controls are compared with totals of all genes.")
 
 
 def test_without_control_sets_chance_is_said_to_be_unknown():
@@ -454,21 +536,28 @@ def test_without_control_sets_chance_is_said_to_be_unknown():
 
 
 def test_the_methods_sentence_can_be_pasted_into_a_paper():
-    methods = perturbation_view(STUDY, "ACAT2").methods
+    methods = perturbation_view(STUDY, "ACAT2").methods.sentence("a cloud")
 
     assert methods.startswith(
-        "ACAT2: 1,765 cells against 38,176 non-targeting controls; counts normalized to the median library size, "
-        "log1p; two-sided Mann-Whitney U, Benjamini-Hochberg over 300 genes; "
+        "ACAT2: 1,765 cells against 38,176 non-targeting controls; drawn: a cloud; test on counts normalized to the "
+        "median library size, log1p: two-sided Mann-Whitney U, Benjamini-Hochberg over 300 genes; changed: FDR < 0.05"
     )
     assert re.search(r"\(Perturbscope [^)]+\)\.$", methods)
     assert "*" not in methods
+
+
+def test_the_methods_of_a_figure_without_a_test_name_none():
+    methods = perturbation_view(STUDY, "ACAT2").methods.sentence("cells", "cells")
+
+    assert "38,176" in methods and "drawn: cells (Perturbscope" in methods
+    assert not re.search("Mann|FDR|normalized|scipy", methods)
 
 
 def test_simulated_data_say_so_in_crumb_and_methods():
     view = perturbation_view(fake_study(simulated=True), "ACAT2")
 
     assert "simulated" in view.crumb
-    assert view.methods.startswith("Simulated data.")
+    assert view.methods.sentence("x").startswith("Simulated data.")
 
 
 @pytest.mark.parametrize(
@@ -476,7 +565,7 @@ def test_simulated_data_say_so_in_crumb_and_methods():
     [("no-dominant", "without genes that hold over 5 %"), ("obs:ncounts_all_genes", "obs['ncounts_all_genes']")],
 )
 def test_the_methods_name_the_size_factors(recipe, said):
-    assert said in perturbation_view(fake_study(size_factors=recipe), "ACAT2").methods
+    assert said in perturbation_view(fake_study(size_factors=recipe), "ACAT2").methods.values
 
 
 # ------------------------------------------------------------------------------------------------------- doors

@@ -198,7 +198,7 @@ def test_simulated_data_say_so():
 
     assert view.simulated
     assert "simulated" in view.crumb
-    assert view.methods.startswith("Simulated data.")
+    assert view.methods.sentence("x").startswith("Simulated data.")
 
 
 def test_a_hostile_name_reaches_no_sentence_unescaped():

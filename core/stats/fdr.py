@@ -32,3 +32,27 @@ def benjamini_hochberg(log10_p: np.ndarray) -> np.ndarray:
     smallest_from_here = np.minimum.accumulate(scaled[::-1])[::-1]
     fdr[order] = 10.0 ** np.minimum(smallest_from_here, 0)
     return fdr
+
+
+def count_below(log10_p: np.ndarray, threshold: float) -> np.ndarray:
+    """How many tests of every family have an FDR below a threshold.
+
+    Parameters
+    ----------
+    log10_p
+        log10 of the p values, shape ``(families, tests)``; NaN marks a test that was not made.
+    threshold
+        On the FDR after Benjamini and Hochberg.
+
+    Returns
+    -------
+    numpy.ndarray
+        As counting :func:`benjamini_hochberg` of every row, without putting values back in place; shape
+        ``(families,)``.
+    """
+    ranked = np.sort(log10_p, axis=1)  # NaN last
+    made = (~np.isnan(ranked)).sum(axis=1, keepdims=True)
+    rank = np.arange(1, log10_p.shape[1] + 1)
+    with np.errstate(divide="ignore"):
+        below = ranked + np.log10(made / rank) < np.log10(threshold)
+    return np.where(below, rank, 0).max(axis=1, initial=0)

@@ -66,7 +66,7 @@ def distances_to_controls(
     compared[np.concatenate(drawn)] = True
     report("Comparing cells", 0, 2, "steps")
     sample = np.concatenate(list(expression(values, genes, fit, factors, threads)), axis=1)
-    mean, axes = principal_axes(sample, PCA_COMPONENTS)
+    mean, axes = principal_axes(sample, PCA_COMPONENTS, threads)
     report("Comparing cells", 1, 2, "steps")
     offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
     coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
@@ -74,7 +74,7 @@ def distances_to_controls(
         [(x - offset).T @ axes for x in expression(values, genes, compared, factors, threads)]
     )
     enough = [k for k in (*range(t), t + 1) if len(drawn[k]) > 1]
-    found = energy_distances([coordinates[drawn[k]] for k in enough], coordinates[drawn[t]])
+    found = energy_distances([coordinates[drawn[k]] for k in enough], coordinates[drawn[t]], threads)
     result[[min(k, t) for k in enough]] = found
     report("Comparing cells", 2, 2, "steps")
     return result

@@ -31,7 +31,7 @@ from core.data.neighbours import neighbours
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, LEFT_OUT, Values
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
-from core.stats.fdr import benjamini_hochberg
+from core.stats.fdr import benjamini_hochberg, count_below
 from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
@@ -439,7 +439,7 @@ def _part_table(inputs: TableInputs, groups: Groups, names: tuple[str, ...], par
 
 
 def _control_set_table(inputs: TableInputs, swept: Swept) -> pd.DataFrame:
-    significant = [int((benjamini_hochberg(p.astype(np.float64)) < FDR_THRESHOLD).sum()) for p in swept.calibration]
+    significant = count_below(swept.calibration.astype(np.float64), FDR_THRESHOLD)
     names = [
         inputs.cells.guides[n] if kind == "guide" else f"random set {n + 1}"
         for kind, n in zip(swept.sets.kind, swept.sets.name, strict=True)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.stats.fdr import benjamini_hochberg
+from core.stats.fdr import benjamini_hochberg, count_below
 
 
 def adjusted(p):
@@ -49,3 +49,14 @@ def test_the_order_of_genes_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     log10_p, order = -rng.exponential(2, 40), rng.permutation(40)
     np.testing.assert_allclose(benjamini_hochberg(log10_p)[order], benjamini_hochberg(log10_p[order]), rtol=1e-12)
+
+
+@given(seed=st.integers(0, 2**16), threshold=st.sampled_from([0.01, 0.05, 0.5]))
+@settings(max_examples=50, deadline=None)
+def test_discoveries_are_counted_as_by_the_adjusted_values(seed, threshold):
+    rng = np.random.default_rng(seed)
+    log10_p = np.log10(rng.uniform(0, 1, (4, 30)) ** rng.integers(1, 8, (4, 1)))
+    log10_p[rng.random((4, 30)) < 0.2] = np.nan
+    log10_p[0] = np.nan
+    expected = [(benjamini_hochberg(row) < threshold).sum() for row in log10_p]
+    np.testing.assert_array_equal(count_below(log10_p, threshold), expected)

@@ -95,4 +95,4 @@ def principal_axes(sample: np.ndarray, n_components: int = 50, threads: int = 1)
         _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
     axes = vectors[:, ::-1]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
-    return mean, axes * np.where(largest < 0, -1.0, 1.0)
+    return mean, axes * np.where(largest < 0, -1.0, 1.0).astype(axes.dtype)

@@ -18,6 +18,7 @@ from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 PCA_CELLS = 5_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 1_000
+KEPT_BYTES = 100_000_000  # of expression that is kept in memory rather than decoded twice
 
 
 def distances_to_controls(
@@ -65,14 +66,16 @@ def distances_to_controls(
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     compared[np.concatenate(drawn)] = True
     report("Comparing cells", 0, 2, "steps")
-    sample = np.concatenate(list(expression(values, genes, fit, factors, threads)), axis=1)
-    mean, axes = principal_axes(sample, PCA_COMPONENTS, threads)
+    wanted = fit | compared
+    kept = None
+    if np.count_nonzero(wanted) * genes.size * 4 <= KEPT_BYTES:
+        kept = list(expression(values, genes, wanted, factors, threads))
+    sample = [x[:, fit[cells]] for cells, x in kept or expression(values, genes, fit, factors, threads)]
+    _, axes = principal_axes(np.concatenate(sample, axis=1), PCA_COMPONENTS, threads)
     report("Comparing cells", 1, 2, "steps")
-    offset, axes = mean[:, None].astype(np.float32), axes.astype(np.float32)
     coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
-    coordinates[compared] = np.concatenate(
-        [(x - offset).T @ axes for x in expression(values, genes, compared, factors, threads)]
-    )
+    for cells, x in kept or expression(values, genes, compared, factors, threads):
+        coordinates[cells] = x.T @ axes  # not centred: distances do not feel a common shift
     enough = [k for k in (*range(t), t + 1) if len(drawn[k]) > 1]
     found = energy_distances([coordinates[drawn[k]] for k in enough], coordinates[drawn[t]], threads)
     result[[min(k, t) for k in enough]] = found
@@ -82,8 +85,8 @@ def distances_to_controls(
 
 def expression(
     values: GeneMajor, genes: np.ndarray, wanted: np.ndarray, factors: SizeFactors, threads: int
-) -> Iterator[np.ndarray]:
-    """Log-normalized expression (float32, genes x cells) of some genes in some cells, chunk by chunk in file order.
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some cells and their log-normalized expression (float32, genes x cells), chunk by chunk in file order.
 
     ``wanted`` says of every cell whether it is asked for.
     """
@@ -108,4 +111,4 @@ def expression(
                     x[rows] = y
 
             list(pool.map(fill, np.array_split(blocks, threads)))
-            yield x
+            yield cells, x

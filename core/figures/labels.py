@@ -66,8 +66,8 @@ class Crowd:
     def inside(self, left: float, top: float, right: float, bottom: float) -> float:
         """About how many points lie in a rectangle."""
         n = self.sums.shape[0] - 1
-        i0, i1 = (int(np.clip(round(v / self.width * n), 0, n)) for v in (left, right))
-        j0, j1 = (int(np.clip(round(v / self.height * n), 0, n)) for v in (top, bottom))
+        i0, i1 = (min(max(round(v / self.width * n), 0), n) for v in (left, right))
+        j0, j1 = (min(max(round(v / self.height * n), 0), n) for v in (top, bottom))
         s = self.sums
         return float(s[i1, j1] - s[i0, j1] - s[i1, j0] + s[i0, j0])
 

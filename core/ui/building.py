@@ -85,12 +85,12 @@ def progress_words(job: Job) -> str:
 
 
 def short_words(job: Job) -> str:
-    """``43 %, 3 h 36 min left``."""
+    """``Testing genes 43 %, 3 min left``: the share of this step, not of the whole."""
     progress = job.progress
     if progress is None:
         return "next" if job.state == "queued" else "starting"
     left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
-    return f"{100 * _fraction(job):.0f}{NBSP}%{left}"
+    return f"{progress.phase} {100 * _fraction(job):.0f}{NBSP}%{left}"
 
 
 def _fraction(job: Job) -> float:

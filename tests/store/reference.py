@@ -72,7 +72,8 @@ class Reference:
         for x in self.ratios.T:
             with np.errstate(all="ignore"):
                 found = stats.mannwhitneyu(x[a], x[b], method="asymptotic")
-                log_p.append(np.log(found.pvalue))
+                p = 1.0 if np.isnan(found.pvalue) else found.pvalue  # newer scipy: NaN where all values are tied
+                log_p.append(np.log(min(p, 1.0)))
             u.append(found.statistic)
         return np.array(u), np.array(log_p)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
-from core.errors import OptionError, PerturbscopeError, UnknownGeneError, UnknownTargetError
+from core.errors import OptionError, PerturbscopeError, UnknownGeneError, UnknownTargetError, UnreadableFileError
 from core.schema import ALL_PERTURBED, Values
 from core.settings import settings
 
@@ -47,6 +47,8 @@ def _demo(args: argparse.Namespace) -> None:
     from core.data.synthetic import write_demo
     from core.jobs.progress import reporter
 
+    if args.out.exists() and not _is_simulated(args.out):
+        raise OptionError(f"{args.out} is there and no simulated screen; choose another name for the demo.")
     truth = write_demo(args.out, args.cells, args.genes, args.targets, args.seed, reporter())
     print(f"simulated screen: {args.out}\ntruth: {truth}")
 
@@ -93,10 +95,11 @@ def _delta(args: argparse.Namespace) -> None:
 
 
 def _effects(args: argparse.Namespace) -> None:
-    from core.store.files import unfinished_file
+    from core.store.files import refuse_source, unfinished_file
     from core.views.field_tables import effect_table
 
     study = _study(args)
+    refuse_source(args.out, study.path)
     if args.out.suffix == ".csv":
         if args.target is None:
             raise OptionError("A CSV holds one target's effects: add --target NAME, or write all of them to X.h5ad.")
@@ -125,9 +128,14 @@ def _preprocess(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from core.figures import figure_named
     from core.figures.export import export_figure, figure_data_bytes
-    from core.store.files import unfinished_file
+    from core.store.files import refuse_source, unfinished_file
 
     study = _study(args)
+    outs = [path for path in (args.out, args.data, args.methods) if path]
+    for path in outs:
+        refuse_source(path, study.path)
+    if len({path.absolute() for path in outs}) < len(outs):
+        raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
     view = _view(study, figure.subject, args.target)
     options = dict(_option(text) for text in args.option)
@@ -227,6 +235,16 @@ def _overrides(args: argparse.Namespace) -> dict[str, Any]:
         "symbol_col": args.symbol_col,
     }
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _is_simulated(path: Path) -> bool:
+    from core.data.reading import open_source
+
+    try:
+        with open_source(path) as source:
+            return bool(source.uns_simulated)
+    except UnreadableFileError:
+        return False
 
 
 def _target(study: Any, name: str | None) -> str:

@@ -468,3 +468,30 @@ def test_no_verb_reaches_streamlit_or_torch(place):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        (("effects", "{file}", "--out", "{file}"), "is the source itself"),
+        (("export", "{file}", "--figure", "scatter", "--format", "png", "--out", "{file}"), "is the source itself"),
+        ((*PNG, "--data", "{file}"), "is the source itself"),
+        ((*PNG, "--data", "{out}/x.png"), "the same file"),
+        (("demo", "{file}"), "no simulated screen"),
+    ],
+    ids=["effects", "export", "data", "twice", "demo"],
+)
+def test_no_verb_writes_over_the_source_or_its_own_result(run, place, tmp_path, verb, sentence):
+    file = place / "mine.h5ad"
+    before = file.read_bytes()
+    code, _, err = run(*(part.format(file=file, out=tmp_path) for part in verb))
+    assert code != 0 and sentence in err
+    assert file.read_bytes() == before and not list(tmp_path.iterdir())
+
+
+def test_a_column_that_is_damaged_is_said(run, place, tmp_path, screen):
+    file = screen.write(tmp_path / "damaged.h5ad")
+    with h5py.File(file, "r+") as h5:
+        h5["obs/batch/codes"][3] = 99
+    code, out, err = run("build", file)
+    assert code == 0 and "batch: none" in out and "obs['batch'] is left out" in err

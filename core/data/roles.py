@@ -97,7 +97,7 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
     _check_size_factors(source.obs, roles, cells)
     genes = names.genes or gene_index(var, roles)
     told = Evidence(roles, cells, genes, columns, look)
-    notes += [*control_notes, *stratum_notes, *cells.notes, *told.notes()]
+    notes += [*source.notes, *control_notes, *stratum_notes, *cells.notes, *told.notes()]
     return RolesReading(roles, told.table(), candidates(source, columns, roles, cells), notes, cells, genes)
 
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from isal import isal_zlib
 
-from core.errors import DamagedStoreError, StorageError
+from core.errors import DamagedStoreError, OptionError, StorageError
 
 UNFINISHED = ".unfinished"
 MANIFEST = "manifest.json"
@@ -120,6 +120,18 @@ def fsync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def refuse_source(out: Path, source: Path) -> None:
+    """Refuse to write a result over the file of a study.
+
+    Raises
+    ------
+    OptionError
+        If they are the same file, by whatever name.
+    """
+    if out.exists() and source.exists() and out.samefile(source):
+        raise OptionError(f"{out} is the source itself; choose another name for the result.")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from core.errors import OptionError
 from core.schema import Values
 from core.stats.dispersion import dispersion_table
 from core.store._kernels import rows_of_tile
-from core.store.files import allocate_arrays, make_room, need_room, unfinished_file
+from core.store.files import allocate_arrays, make_room, need_room, refuse_source, unfinished_file
 from core.store.study import Study, size_factors
 from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
@@ -58,8 +58,7 @@ def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, repor
     """
     if n_top_genes < 1:
         raise OptionError(f"--num-hvgs is {n_top_genes}; choose at least 1 highly variable gene.")
-    if out.exists() and out.samefile(study.path):
-        raise OptionError(f"{out} is the source itself; choose another name for the result.")
+    refuse_source(out, study.path)
     values = study.gene_values
     with open_source(study.path) as source:
         obs, var = source.obs, source.raw_var if study.roles.matrix == "raw" else source.var

@@ -459,12 +459,17 @@ class Study:
         UnknownTargetError
             If the study does not perturb it.
         OptionError
-            If its own gene is not measured, or the file holds no counts.
+            If its own gene is not measured, the file holds no counts, or totals are not those of all genes.
         """
         own = self.targets["own_gene"].iat[self._target(target)]
         if not own or not self.has_counts:
             reason = "the file holds no counts" if own else f"{target} is not measured"
             raise OptionError(f"The totals cannot be taken without {target}: {reason}.")
+        if self.roles.size_factors != "all":
+            raise OptionError(
+                f"The totals cannot be taken without {target}: they are {self.roles.size_factors}, not those of all "
+                "genes. Choose the size factors all first."
+            )
         with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
             codes = {name: arrays[name] for name in arrays.files}
         totals = codes.pop("total") - self.values(own)

@@ -43,7 +43,10 @@ def pick(
     meant = resolve(text) if text else None
     if is_new and text:
         st.session_state[key] = meant or text
+        is_other_name = meant is not None and st.query_params.get(key, meant) != meant
         _write(key, meant or text)
+        if is_other_name:  # its widget would take the address's name for none of its options, and drop it
+            settle(key, meant)
     value = st.selectbox(label, options, index=None, key=key, bind="query-params", required=True, **look)
     if value is not None and value not in (text, meant):  # Back and Forward change the widget as it is made
         text, meant = value, resolve(value)
@@ -51,7 +54,7 @@ def pick(
         settle(key, meant)
     # the widget forgets a name that is no option; the page says it until something else is picked
     st.session_state[_unknown(key)] = None if meant else text
-    return text
+    return meant or text
 
 
 def switch(label: str, options: Sequence[str], *, key: str, **look: Any) -> str:

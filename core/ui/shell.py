@@ -51,8 +51,9 @@ page = st.navigation(
 )
 
 with shown_errors():
+    asks = opening.open_from_address()  # before the picker, whose own choice would stand in the address
     with st.sidebar:
         study_picker()
         running_card()
-    if not opening.open_from_address():
+    if not asks:
         page.run()

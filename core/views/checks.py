@@ -184,6 +184,11 @@ def _failed_guides(facts: Facts) -> Check:
 
 
 def _agreement(facts: Facts, what: str, sentence: str, r: float) -> Check:
+    if facts.left_out_of_totals:  # what the switch takes out of the effects is still in these
+        return Check(f"{what} cannot be compared", sentence, None)
+    if facts.stratified:
+        reason = "but pooled: cells of unlike strata agree by these alone"
+        return Check(f"{what} cannot be compared", f"{sentence}, {reason}", None)
     if r >= AGREE:
         return Check(f"{what} agree", sentence, True)
     if facts.n_changed_others < WEAK_EFFECT:

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
+from core.store import list_studies
 from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.browser
@@ -134,6 +135,22 @@ def test_roles_are_corrected_on_the_page_and_the_tables_rebuilt(page, empty_serv
     page.get_by_role("button", name="Rebuild the tables").click()
 
     expect(page.get_by_text("no batch column was read")).to_be_visible(timeout=LONG)
+
+
+def test_a_file_in_the_address_is_shown_beside_studies_that_are_there(page, server):
+    file = small_screen(700, 50, seed=12).write(server.folder / "another.h5ad")
+    page.goto(f"{server.url}/?open={file}")
+
+    expect(title(page)).to_have_text("another", timeout=LONG)
+    expect(page).to_have_url(re.compile("study=another"))
+
+
+def test_a_study_is_found_by_its_id_too(page, server):
+    study = next(record for record in list_studies(server.data_root) if record.name == "screen")
+    page.goto(f"{server.url}/?study={study.id}")
+
+    expect(title(page)).to_have_text("screen", timeout=LONG)
+    expect(page).to_have_url(re.compile("study=screen"))
 
 
 # ---------------------------------------------------------------------------------------- looking at one target

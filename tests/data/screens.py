@@ -22,6 +22,7 @@ class FakeSource:
     var: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(index=GENES))
     values: dict[str, np.ndarray] = field(default_factory=lambda: {"X": COUNTS})
     raw_var: pd.DataFrame | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def matrices(self) -> dict[str, str]:

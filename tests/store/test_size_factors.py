@@ -119,6 +119,13 @@ def test_without_its_own_gene_the_totals_are_those_of_all_others(build):
     assert study.effects("GENE3")["delta"][others].mean() > 0.2 > abs(got["delta"][others].mean())
 
 
+def test_nothing_is_left_out_twice(build):
+    """Totals that lack dominant genes may lack the target's own already."""
+    study = build(small_screen(), size_factors="no-dominant")
+    with pytest.raises(OptionError, match="no-dominant"):
+        study.effects_without_own_gene("GENE3")
+
+
 def test_only_a_measured_gene_of_counts_can_be_left_out(plain, logged):
     with pytest.raises(OptionError, match="STAT1"):
         plain.study.effects_without_own_gene("STAT1")

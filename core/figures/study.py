@@ -217,7 +217,7 @@ def changed_alt(view: Any, **_: Any) -> str:
 
 LEFT_KEY = (
     ("dot", "observed", "transcript left, with its 95 % interval"),
-    ("ring", "neutral", f"fewer than {FEW_CELLS} cells"),
+    ("ring", "neutral", f"fewer than {FEW_CELLS} cells, or too few counts to measure"),
 )
 LAYOUTS = ("auto", "rows", "ranks")
 ROW_PT = 7.0
@@ -300,11 +300,21 @@ def left_data(view: Any, **_: Any) -> pd.DataFrame:
 def _estimates(table: pd.DataFrame) -> tuple[theme.Floats, theme.Floats]:
     left = table["percent_left"].to_numpy(dtype=float)
     high = table["percent_left_high"].to_numpy(dtype=float)
-    return left, np.where(table["n_cells"].to_numpy() >= FEW_CELLS, high, np.nan)  # few cells must not stretch the axis
+    return left, np.where(_is_unsure(table), np.nan, high)  # wide intervals must not stretch the axis
 
 
 def _roles(table: pd.DataFrame) -> Any:
-    return np.where(table["n_cells"].to_numpy() < FEW_CELLS, "neutral", "observed").astype(object)
+    return np.where(_is_unsure(table), "neutral", "observed").astype(object)
+
+
+def _is_unsure(table: pd.DataFrame) -> Any:
+    """Whether an estimate rests on few cells, or on too few counts in the controls."""
+    return (table["n_cells"].to_numpy() < FEW_CELLS) | _has_few_counts(table)
+
+
+def _has_few_counts(table: pd.DataFrame) -> Any:
+    estimated = np.isfinite(table["percent_left"].to_numpy(dtype=float))
+    return estimated & ~table.get("measurable", pd.Series(True, table.index)).to_numpy(dtype=bool)
 
 
 def _why_not(table: pd.DataFrame) -> list[str]:
@@ -314,16 +324,22 @@ def _why_not(table: pd.DataFrame) -> list[str]:
 
 
 def _numbers(table: pd.DataFrame) -> tuple[int, int, int]:
-    """Targets with enough cells, with few cells, and without an estimate."""
+    """Targets with a sure estimate, with an unsure one, and without any."""
     measured = np.isfinite(table["percent_left"].to_numpy(dtype=float))
-    few = table["n_cells"].to_numpy() < FEW_CELLS
-    return int((measured & ~few).sum()), int((measured & few).sum()), int((~measured).sum())
+    unsure = _is_unsure(table)
+    return int((measured & ~unsure).sum()), int((measured & unsure).sum()), int((~measured).sum())
+
+
+def _unsure_words(table: pd.DataFrame) -> str:
+    """Why estimates are unsure."""
+    counts = " or too few counts in controls" if _has_few_counts(table).any() else ""
+    return f"fewer than {FEW_CELLS} cells{counts}"
 
 
 def _left_key(table: pd.DataFrame) -> list[key.Row]:
     enough, few, none = _numbers(table)
     rows = [key.Row("dot", theme.INK, f"{plural(enough, 'target')}, 95 % interval")]
-    rows += [key.Row("ring", theme.LIGHT["neutral"], f"{number(few)} with fewer than {FEW_CELLS} cells")] if few else []
+    rows += [key.Row("ring", theme.LIGHT["neutral"], f"{number(few)} with {_unsure_words(table)}")] if few else []
     return rows + ([key.Row("none", theme.INK, f"{number(none)} not measurable")] if none else [])
 
 
@@ -397,7 +413,7 @@ def left_caption(view: Any, *, layout: str = "auto", paper: bool | Paper = False
         f"Transcript left of {plural(enough + few, 'target')}, least first; lines: 95 % interval. Dashed: 100 %."
     ]
     if few:
-        sentences.append(f"Hollow: {plural(few, 'target')} with fewer than {FEW_CELLS} cells.")
+        sentences.append(f"Hollow: {plural(few, 'target')} with {_unsure_words(table)}.")
     if none:
         sentences.append(f"{plural(none, 'target')} cannot be measured (not among the genes, or hardly expressed).")
     cut = int((np.isfinite(left) & (np.nan_to_num(high) > axis.high)).sum())

@@ -38,7 +38,7 @@ from core.jobs.locks import build_lock
 from core.schema import ALL_PERTURBED, CONTROL, LEFT_OUT, Roles, Values
 from core.settings import settings
 from core.stats.groups import visiting_groups
-from core.store.files import check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
+from core.store.files import UNFINISHED, check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
 from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
@@ -170,6 +170,7 @@ def build_study(
             reading = read_roles(source, chosen)
             key = _tables_key(reading.roles)
             if not _is_complete(folder, key, reading.roles):
+                _say_what_was_left(folder, reading.roles, report)
                 _build_parts(source, reading, folder, key, threads, report)
             if remember or not overrides:
                 _write_study_json(folder, source, Path(path), chosen, key)
@@ -594,6 +595,19 @@ def _build_parts(source: Source, reading: RolesReading, folder: Path, key: str, 
     )
     build_tables(inputs, folder / "tables" / key, threads, report)
     _remove_outdated(folder / "tables")
+
+
+def _say_what_was_left(folder: Path, roles: Roles, report: Report) -> None:
+    """Say that an earlier build was ended, and where this one begins."""
+    left = list(folder.glob(f"*/*{UNFINISHED}"))
+    if not left:
+        return
+    try:
+        GeneMajor.open(folder / "values" / _values_folder(roles))
+        begins = "going on with the values that were read"
+    except DamagedStoreError:
+        begins = "beginning anew"
+    report(f"An earlier build was ended, {begins}", len(left), len(left), "unfinished parts removed")
 
 
 def _remove_outdated(tables: Path) -> None:

@@ -59,8 +59,14 @@ def test_a_build_that_was_killed_shows_nothing_and_the_next_one_is_right(moment,
     with pytest.raises((UnknownStudyError, DamagedStoreError)):
         open_study("mine", data_root=root)
 
-    again = build_study(path, data_root=root)
+    left, turned = list(root.rglob("*.unfinished")), list(root.rglob("values.json"))
+    said = []
+    again = build_study(path, data_root=root, report=lambda phase, *_: said.append(phase))
 
+    ended = [phase for phase in said if phase.startswith("An earlier build was ended")]
+    assert len(ended) == bool(left)
+    if ended:
+        assert ("going on" in ended[0]) == any(".unfinished" not in str(p) for p in turned)
     again.verify()
     assert again.fingerprint == whole.fingerprint and [r.state for r in list_studies(root)] == ["ready"]
     for target in whole.targets.index:

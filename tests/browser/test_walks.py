@@ -145,6 +145,22 @@ def test_a_file_in_the_address_is_shown_beside_studies_that_are_there(page, serv
     expect(page).to_have_url(re.compile("study=another"))
 
 
+@pytest.mark.parametrize("name", ["screen", "third"], ids=["built", "new"])
+def test_a_file_opened_by_the_dialog_takes_the_place_of_the_study_in_the_address(page, server, name):
+    file = server.folder / f"{name}.h5ad"
+    if not file.exists():
+        small_screen(700, 50, seed=13).write(file)
+    page.goto(f"{server.url}/?study=demo")
+    expect(title(page)).to_have_text("demo", timeout=LONG)
+
+    page.get_by_role("button", name="Open a file").click()
+    pick(page, "File on this machine", str(file))
+    primary(page).click()
+
+    expect(title(page)).to_have_text(name, timeout=LONG)
+    expect(page).to_have_url(re.compile(f"study={name}"), timeout=LONG)
+
+
 def test_a_study_is_found_by_its_id_too(page, server):
     study = next(record for record in list_studies(server.data_root) if record.name == "screen")
     page.goto(f"{server.url}/?study={study.id}")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.cells import Cells
+from core.data.cells import Cells, combination
 from core.data.gene_names import resolve, resolve_all
 from core.data.reading import Source, open_source
 from core.data.roles import RolesReading, read_roles
@@ -416,6 +416,9 @@ class Study:
         by_upper = {target.upper(): target for target in self.targets.index}
         if name.strip().upper() in by_upper:
             return by_upper[name.strip().upper()]
+        if "+" in name:  # A+B and B+A are one target
+            asked = sorted(combination(name.strip().upper()))
+            return next((t for upper, t in by_upper.items() if "+" in t and sorted(combination(upper)) == asked), None)
         found = resolve(name, self.targets.index.to_numpy(), np.full(len(self.targets), "", object))
         return found or by_upper.get((self.find_gene(name) or "").upper())
 

@@ -235,3 +235,12 @@ def test_stored_zeros_are_zeros(plain, build):
     study = build(adata)
     assert study.genes.loc["GENE22", "nonzero_fraction"] == 0 and study.left_out == plain.study.left_out
     np.testing.assert_array_equal(study.effects("GENE3")["auc"], plain.study.effects("GENE3")["auc"])
+
+
+def test_a_combination_is_found_in_either_order(build):
+    screen = small_screen(300, 30, seed=9)
+    label = screen.obs["target_gene"].astype(object).to_numpy()
+    screen.obs["target_gene"] = np.where(label == "GENE3", "GENE3+GENE7", label)
+    study = build(screen)
+    assert study.find_target("GENE7+gene3") == study.find_target("GENE3+GENE7") == "GENE3+GENE7"
+    assert study.find_target("GENE7+GENE99") is None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from core.data.gene_names import ensembl_id, gene_index, is_gene_name, is_gene_symbol, symbol_of_id
+from core.data.gene_names import GeneIndex, ensembl_id, is_gene_name, is_gene_symbol, symbol_of_id
 from core.data.labels import MULTIPLET, Labels, closest, counted, left_out_reason, most_frequent, read_labels, short
 from core.errors import RolesError
 from core.schema import CONTROL, LEFT_OUT, Roles
@@ -80,9 +80,7 @@ class Cells:
     notes: tuple[str, ...] = ()
 
 
-def assign_cells(
-    obs: pd.DataFrame, roles: Roles, var: pd.DataFrame | None = None, names: "MeasuredNames | None" = None
-) -> Cells:
+def assign_cells(obs: pd.DataFrame, roles: Roles, names: "MeasuredNames | None" = None) -> Cells:
     """The target, guide, batch and stratum of every cell of ``obs``.
 
     ``A+control`` and ``control+A`` are the single target A; ``A+B`` and ``B+A`` are one target, under the name that
@@ -96,11 +94,9 @@ def assign_cells(
         The cell table.
     roles
         Only the columns and the control labels are read.
-    var
-        The gene table of the matrix. With it, targets given by Ensembl id go by the file's symbols, and names that
-        only this file measures help to tell guides from genes.
     names
-        Its names, if they were read already.
+        The genes that the file measures. With them, targets given by Ensembl id go by the file's symbols, and names
+        that only this file measures help to tell guides from genes.
 
     Raises
     ------
@@ -108,7 +104,7 @@ def assign_cells(
         If a column is absent, no cell is control, or none is perturbed.
     """
     labels = read_labels(obs_column(obs, roles.target_col, "target"))
-    names = names or MeasuredNames(var, roles)
+    names = names or MeasuredNames()
     reading = _TargetReading(labels, roles, names)
     targets = tuple(sorted({name for name in reading.target_of_label if isinstance(name, str)}))
     place = {name: code for code, name in enumerate(targets)}
@@ -157,10 +153,9 @@ def combination(label: str) -> list[str]:
 class MeasuredNames:
     """Which names are genes: those that the file measures, and those of the table of human genes."""
 
-    def __init__(self, var: pd.DataFrame | None, roles: Roles) -> None:
+    def __init__(self, genes: GeneIndex | None = None) -> None:
         self._measured: set[str] = set()
         self._symbol_of_id: dict[str, str] = {}
-        self.genes = genes = None if var is None else gene_index(var, roles)
         if genes is not None:
             self._measured = {symbol.upper() for symbol in genes.symbols}
             ids = ((ensembl_id(gene_id), symbol) for gene_id, symbol in zip(genes.ids, genes.symbols, strict=True))

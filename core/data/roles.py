@@ -78,7 +78,8 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
     var = source.raw_var if matrix == "raw" else source.var
     symbol_col = choose_symbols(var, given)
     unnamed = Roles("", (), symbol_col=symbol_col, matrix=matrix, values=values)
-    names = MeasuredNames(var, unnamed)
+    genes = gene_index(var, unnamed)
+    names = MeasuredNames(genes)
     columns = Columns(source.obs, names)
     target_col = choose_target(columns, given)
     control, control_notes = choose_control(columns, target_col, given)
@@ -93,9 +94,8 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
         stratum_col=stratum_col,
         size_factors=str(given.get("size_factors", "all")),
     )
-    cells = assign_cells(source.obs, roles, names=names)
+    cells = assign_cells(source.obs, roles, names)
     _check_size_factors(source.obs, roles, cells)
-    genes = names.genes or gene_index(var, roles)
     told = Evidence(roles, cells, genes, columns, look)
     notes += [*source.notes, *control_notes, *stratum_notes, *cells.notes, *told.notes()]
     return RolesReading(roles, told.table(), candidates(source, columns, roles, cells), notes, cells, genes)

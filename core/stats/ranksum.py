@@ -1,6 +1,7 @@
 """Two-sided Mann-Whitney tests of every target against the controls: exact U, exact ties, log10 p."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -37,7 +38,7 @@ class RankGroups:
         if self.group.size >= 1 << CODE_BITS:
             raise ValueError(f"{self.group.size} rank groups; a sort key has room for {1 << CODE_BITS}")
 
-    @property
+    @cached_property
     def group_cells(self) -> np.ndarray:
         """Cells of every group in every stratum, shape ``(n_groups, n_strata)``."""
         cells = np.zeros((self.n_groups, self.n_strata))

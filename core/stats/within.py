@@ -69,6 +69,12 @@ class Within:
         return self.cells * self.control / np.maximum(self.cells + self.control, 1)
 
     @cached_property
+    def _weights(self) -> np.ndarray:
+        """Sum of the weights of every comparison; NaN where no part holds both sides."""
+        weights = self._weight.sum(axis=1)
+        return np.where(weights > 0, weights, np.nan)
+
+    @cached_property
     def _used(self) -> np.ndarray:
         return (self._weight > 0).astype(float)
 
@@ -120,8 +126,7 @@ class Within:
         sums.shift[:, -1] = sums.pooled @ (weight[-1] * share)
         sums.scatter[:, -1] = np.maximum(sums.pooled_squares - sums.pooled**2 * share, 0) @ used[-1]
         control_scatter = np.maximum(sums.control_squares - sums.control**2 * control_share, 0) @ used.T
-        weights = weight.sum(axis=1)
-        weights[weights == 0] = np.nan
+        weights = self._weights
         terms, control_terms = self._error_terms
         error = np.sqrt(sums.scatter * terms + control_scatter * control_terms) / weights
         return WithinMeans(sums.shift / weights, (sums.control * control_share) @ weight.T / weights, error)

@@ -90,8 +90,7 @@ def expression(
 
     ``wanted`` says of every cell whether it is asked for.
     """
-    totals = factors.totals
-    scale = np.where(totals > 0, factors.median / np.where(totals > 0, totals, 1), 0).astype(np.float32)
+    scale = factors.scale.astype(np.float32)
     block_of_gene = genes // GENES_A_BLOCK
     blocks = np.unique(block_of_gene)
     with ThreadPoolExecutor(threads) as pool:

@@ -6,6 +6,7 @@ lies within one.
 """
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class GroupSumsWriter:
             allocate_arrays(file, layout)
             self._place = {name: (file[name].id.get_offset(), np.dtype(dtype)) for name, (_, dtype) in layout.items()}
         self._file = os.open(path, os.O_WRONLY)
+        self.close = weakref.finalize(self, os.close, self._file)  # also where a sweep fails
 
     def write(self, kind: str, first: int, blocks: Sequence[np.ndarray]) -> None:
         """Write the run that begins with gene ``first``: the sums (genes, groups, FIELDS) of its blocks in turn."""
@@ -64,10 +66,6 @@ class GroupSumsWriter:
             place += len(sums)
         for (offset, _), array in zip(places, arrays, strict=True):
             write_at(self._file, array, offset + first // self._run * array.nbytes)
-
-    def close(self) -> None:
-        """No more is written."""
-        os.close(self._file)
 
 
 class GroupSums:

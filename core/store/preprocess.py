@@ -131,7 +131,7 @@ def _write_values(
     path: Path, values: GeneMajor, factors: SizeFactors, variable: np.ndarray, threads: int, report: Report
 ) -> None:
     logged = values.kind is Values.LOG_NORMALIZED
-    scale = np.where(factors.totals > 0, factors.median / np.where(factors.totals > 0, factors.totals, 1), 0)
+    scale = factors.scale
     slot = np.full(values.n_genes, -1, np.int64)
     slot[variable] = np.arange(variable.size)
     tile = np.empty((values.n_genes, min(values.cells_a_chunk, values.n_cells)), values.dtype)

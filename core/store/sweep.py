@@ -74,6 +74,12 @@ class SizeFactors:
     totals: np.ndarray
     median: float
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What every cell's counts are multiplied by; 0 for a cell without a total."""
+        has_total = self.totals > 0
+        return np.where(has_total, self.median / np.where(has_total, self.totals, 1), 0)
+
 
 @dataclass(frozen=True)
 class Swept:

@@ -129,7 +129,6 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         )  # fmt: skip
         _write_record(inputs, groups, unfinished)
         write_manifest(unfinished)
-        fsync_folder(unfinished)
     report("Writing tables", 1, 1, "steps")
 
 

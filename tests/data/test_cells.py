@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.cells import NOT_NAMED, assign_cells, combination, without_guide
+from core.data.cells import NOT_NAMED, MeasuredNames, assign_cells, combination, without_guide
+from core.data.gene_names import gene_index
 from core.errors import RolesError
 from core.schema import CONTROL, LEFT_OUT, Roles
 from tests.data.screens import GENES, screen
 
 ROLES = Roles("target_gene", ("non-targeting",), guide_col="guide_id", batch_col="batch", stratum_col="cell_type")
 ONLY_TARGET = Roles("target_gene", ("non-targeting",))
-VAR = pd.DataFrame(index=GENES)
+MEASURED = MeasuredNames(gene_index(pd.DataFrame(index=GENES), Roles("target_gene", ())))
 
 
 def cells_of(labels, control="non-targeting", **roles):
     """The cells of a column with these labels, one cell each, and what each is called."""
     obs = pd.DataFrame({"target_gene": labels})
     control = control if isinstance(control, tuple) else (control,)
-    cells = assign_cells(obs, Roles("target_gene", control, **roles), VAR)
+    cells = assign_cells(obs, Roles("target_gene", control, **roles), MEASURED)
     return cells, [meaning(cells, i) for i in range(len(labels))]
 
 
@@ -110,7 +111,12 @@ def test_targets_given_by_ensembl_id_go_by_the_files_symbols():
     obs = pd.DataFrame({"target_gene": ["ENSG00000115415.2", "ENSG00000096968", "ENSG00000999999", "non-targeting"]})
     var = pd.DataFrame({"gene_id": ["ENSG00000115415"]}, index=["STAT1-own-name"])
 
-    assert assign_cells(obs, ONLY_TARGET, var).targets == ("ENSG00000999999", "JAK2", "STAT1-own-name")
+    measured = MeasuredNames(gene_index(var, ONLY_TARGET))
+    assert assign_cells(obs, ONLY_TARGET, measured).targets == (
+        "ENSG00000999999",
+        "JAK2",
+        "STAT1-own-name",
+    )
     assert assign_cells(obs, ONLY_TARGET).targets == ("ENSG00000999999", "JAK2", "STAT1")
 
 
@@ -207,7 +213,7 @@ def test_without_a_guide_role_labels_stay_as_they_are():
 def test_a_guide_column_of_its_own_gives_the_guides_of_guide_level_targets():
     obs = pd.DataFrame({"target_gene": ["NT_1", "STAT1_1", "STAT1_2"], "guide_id": ["a", "b", "c"]})
 
-    cells = assign_cells(obs, Roles("target_gene", ("NT_1",), guide_col="guide_id"), VAR)
+    cells = assign_cells(obs, Roles("target_gene", ("NT_1",), guide_col="guide_id"), MEASURED)
 
     assert cells.targets == ("STAT1",) and cells.guides == ("a", "b", "c") and cells.guide_level_labels
 
@@ -332,7 +338,7 @@ def test_221_thousand_cells_are_assigned_in_under_half_a_second(kind):
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        assign_cells(obs, ROLES, VAR)
+        assign_cells(obs, ROLES, MEASURED)
         seconds.append(time.perf_counter() - start)
 
     assert min(seconds) < (0.1 if kind == "category" else 0.5)

@@ -253,7 +253,7 @@ def disk_refuses(number: int) -> Callable[[pytest.MonkeyPatch], None]:
 def disk_fills_up(patch: pytest.MonkeyPatch) -> None:
     """The last of the tables does not fit."""
 
-    def write_manifest(_folder: Path) -> None:
+    def write_manifest(_folder: Path, known: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     patch.setattr(tables_module, "write_manifest", write_manifest)

@@ -308,13 +308,13 @@ def rank_genes(values, where, m, code, exact_floats, keys, spare, group, stratum
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def take_fields(sums, first, n_nonzero, counts, normalized, logged, log_squares, maximum):
-    """Put the fields that are stored, out of sums (genes, rows, FIELDS), into (rows, genes) from gene ``first`` on."""
+def take_fields(sums, n_nonzero, counts, normalized, logged, log_squares, maximum):
+    """Put the fields that are stored, out of sums (genes, rows, FIELDS), into arrays (rows, genes)."""
     for k in range(n_nonzero.shape[0]):
         for g in range(sums.shape[0]):
-            n_nonzero[k, first + g] = sums[g, k, 0]
-            counts[k, first + g] = sums[g, k, 1]
-            normalized[k, first + g] = sums[g, k, 2]
-            logged[k, first + g] = sums[g, k, 4]
-            log_squares[k, first + g] = sums[g, k, 5]
-            maximum[k, first + g] = sums[g, k, 6]
+            n_nonzero[k, g] = sums[g, k, 0]
+            counts[k, g] = sums[g, k, 1]
+            normalized[k, g] = sums[g, k, 2]
+            logged[k, g] = sums[g, k, 4]
+            log_squares[k, g] = sums[g, k, 5]
+            maximum[k, g] = sums[g, k, 6]

@@ -6,7 +6,7 @@ import mmap
 import os
 import shutil
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -159,10 +159,10 @@ def write_text_atomically(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def write_manifest(folder: Path, sizes_only: Collection[str] = ()) -> None:
-    """List every file of a folder with its size and crc32; files that carry checksums of their own by size alone."""
+def write_manifest(folder: Path, known: Mapping[str, int | None]) -> None:
+    """List every file of a folder with its size and crc32; ``known`` has it, or None for a file with its own sums."""
     files = {
-        p.name: {"bytes": p.stat().st_size, "crc32": None if p.name in sizes_only else _crc32(p)}
+        p.name: {"bytes": p.stat().st_size, "crc32": known[p.name] if p.name in known else crc32(p)}
         for p in sorted(folder.iterdir())
         if p.is_file()
     }
@@ -185,7 +185,7 @@ def check_manifest(folder: Path, *, contents: bool) -> None:
             path = folder / name
             if not path.is_file() or path.stat().st_size != expected["bytes"]:
                 raise damaged(folder, f"{path} is missing or cut off")
-            if contents and expected["crc32"] not in (None, _crc32(path)):
+            if contents and expected["crc32"] not in (None, crc32(path)):
                 raise damaged(folder, f"{path} has changed since it was written")
 
 
@@ -213,7 +213,8 @@ def damaged(folder: Path, what: str) -> DamagedStoreError:
     return DamagedStoreError(f"{what}. Build the study again.")
 
 
-def _crc32(path: Path) -> int:
+def crc32(path: Path) -> int:
+    """Checksum of a file's bytes."""
     crc = 0
     with path.open("rb") as file:
         while chunk := file.read(1 << 22):

@@ -7,8 +7,10 @@ lies within one.
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import h5py
 import numpy as np
@@ -17,7 +19,39 @@ from core.stats._kernels import take_fields
 from core.store.files import allocate_arrays, map_arrays, need_room, write_at
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
-_EXACT = {"n_nonzero": "u4", "sum_counts": "f8", "maximum": "f4"}
+NARROW_CELLS = 1 << 16
+
+
+@dataclass(frozen=True)
+class SumsTable:
+    """One kind of group, and the types that hold its sums.
+
+    Parameters
+    ----------
+    n_rows
+        Groups of this kind.
+    precise
+        Whether sums of real numbers are kept in float64, not float32.
+    narrow
+        Whether every group has under 65,536 cells with counts of at most 16 bits each: whole numbers need half the
+        room then.
+    """
+
+    n_rows: int
+    precise: bool = False
+    narrow: bool = False
+
+    @classmethod
+    def of(cls, cells: np.ndarray, *, counts_fit: bool) -> Self:
+        """The table of groups of so many cells; ``counts_fit`` says that all values are counts of at most 16 bits."""
+        return cls(cells.size, narrow=counts_fit and bool(cells.max(initial=0) < NARROW_CELLS))
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of every field."""
+        whole = ("u2", "u4", "u2") if self.narrow else ("u4", "f8", "f4")
+        real = "f8" if self.precise else "f4"
+        return dict(zip(STORED, (*whole[:2], real, real, real, whole[2]), strict=True))
 
 
 class GroupSumsWriter:
@@ -27,8 +61,8 @@ class GroupSumsWriter:
     ----------
     path
         The file to make.
-    n_rows
-        Groups of every kind: ``target``, ``guide``, ``fold``. Targets are kept in float64.
+    tables
+        Groups of every kind: ``target``, ``guide``, ``fold``.
     n_genes, run
         All genes, and the genes of a run.
 
@@ -38,13 +72,13 @@ class GroupSumsWriter:
         If the disk has no room.
     """
 
-    def __init__(self, path: Path, n_rows: Mapping[str, int], n_genes: int, run: int) -> None:
-        self._n_rows, self._run = n_rows, run
+    def __init__(self, path: Path, tables: Mapping[str, SumsTable], n_genes: int, run: int) -> None:
+        self._tables, self._run = tables, run
         runs = -(-n_genes // run)
         layout = {
-            f"{kind}/{field}": ((runs, rows, run), _EXACT.get(field, "f8" if kind == "target" else "f4"))
-            for kind, rows in n_rows.items()
-            for field in STORED
+            f"{kind}/{field}": ((runs, table.n_rows, run), dtype)
+            for kind, table in tables.items()
+            for field, dtype in table.types.items()
         }
         need_room(path.parent, sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in layout.values()))
         with h5py.File(path, "w") as file:
@@ -53,17 +87,14 @@ class GroupSumsWriter:
         self._file = os.open(path, os.O_WRONLY)
         self.close = weakref.finalize(self, os.close, self._file)  # also where a sweep fails
 
-    def write(self, kind: str, first: int, blocks: Sequence[np.ndarray]) -> None:
-        """Write the run that begins with gene ``first``: the sums (genes, groups, FIELDS) of its blocks in turn."""
-        rows = self._n_rows[kind]
+    def write(self, kind: str, first: int, sums: np.ndarray) -> None:
+        """Write the run that begins with gene ``first``: sums (genes, groups, FIELDS)."""
+        rows = self._tables[kind].n_rows
         if not rows:
             return
         places = [self._place[f"{kind}/{field}"] for field in STORED]
         arrays = [np.zeros((rows, self._run), dtype) for _, dtype in places]
-        place = 0
-        for sums in blocks:
-            take_fields(sums, place, *arrays)
-            place += len(sums)
+        take_fields(sums, *arrays)
         for (offset, _), array in zip(places, arrays, strict=True):
             write_at(self._file, array, offset + first // self._run * array.nbytes)
 

@@ -8,7 +8,7 @@ else, so correcting one reads no file again. Memory is a block of genes, whateve
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from core.stats.ranksum import Ranker, RankGroups, Ranks, auc, log10_p
 from core.stats.strata import van_elteren
 from core.stats.within import Within, WithinMeans
 from core.store.files import allocate_arrays, make_room, map_arrays, release
-from core.store.group_sums import GroupSumsWriter
+from core.store.group_sums import GroupSumsWriter, SumsTable
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 FEW_BYTES = 2_500_000  # of non-zeros that stay in the processor's cache between the steps of a visit
@@ -142,7 +142,7 @@ def sweep(
     Swept
     """
     plan = _Plan.of(values, groups, factors)
-    tables = _Tables(folder, groups, values.n_genes, own_gene, plan.sets)
+    tables = _Tables(folder, groups, values, own_gene, plan.sets)
     runs = list(_runs_of_blocks(values.n_blocks, groups))
     threads = max(1, min(threads, len(runs)))
     lock, waiting, done = Lock(), iter(runs), 0
@@ -155,7 +155,7 @@ def sweep(
                 run = next(waiting, None)
             if run is None:
                 return
-            tables.write(run.start * GENES_A_BLOCK, [scratch.block(b) for b in run])
+            tables.write(run.start * GENES_A_BLOCK, scratch.run(run))
             with lock:
                 done += len(run)
                 report("Testing genes", min(done * GENES_A_BLOCK, values.n_genes), values.n_genes, "genes")
@@ -176,7 +176,7 @@ def _runs_of_blocks(n_blocks: int, groups: Groups) -> Iterator[range]:
 
 def _genes_a_run(groups: Groups) -> int:
     """Genes of neighbouring blocks whose results fit the buffer, at most 16 blocks."""
-    rows = (groups.n_targets + 2) * (groups.n_folds + 4) + groups.guide_target.size
+    rows = (groups.n_targets + 2) * (groups.n_folds + groups.n_strata + 4) + groups.guide_target.size
     size = int(np.clip(BUFFER_BYTES // (rows * len(FIELDS) * 8 * GENES_A_BLOCK), 1, 16))
     return size * GENES_A_BLOCK
 
@@ -243,8 +243,8 @@ class _Few:
 
 
 @dataclass(frozen=True)
-class _BlockResult:
-    """One block's numbers; the last axis of all sums is FIELDS."""
+class _RunResult:
+    """The numbers of a run of blocks; the last axis of all sums is FIELDS."""
 
     targets: np.ndarray  # (genes, T + 2, FIELDS): targets, controls, left out
     guides: np.ndarray  # (genes, guide groups, FIELDS)
@@ -265,20 +265,18 @@ class _Visit:
         self._n_ranked = int((groups.fold < (groups.n_targets + 1) * groups.n_folds).sum())  # slices; others come last
         self._ranker = Ranker(n, exact_floats=plan.kind is Values.LOG_NORMALIZED)
 
-    def block(self, b: int) -> _BlockResult:
-        """Visit the genes of block ``b``."""
+    def run(self, blocks: range) -> _RunResult:
+        """Visit the genes of some neighbouring blocks."""
         plan, groups = self._plan, self._plan.groups
-        block = self._values.block(b, self._block)
-        genes, n_groups = block.shape[0], groups.n_targets + 2
+        genes = min(blocks.stop * GENES_A_BLOCK, self._values.n_genes) - blocks.start * GENES_A_BLOCK
+        n_groups = groups.n_targets + 2
         folds = np.zeros((genes, n_groups * groups.n_folds, len(FIELDS)))
         guides = np.zeros((genes, groups.guide_target.size, len(FIELDS)))
         ends = np.empty((genes, 4))
         ranks = Ranks.empty(genes, plan.ranks)
         in_batches = plan.batches.new_sums(genes)
         in_strata = [plan.strata.new_sums(genes) for _ in range(2)] if plan.strata else []
-        for g in range(0, genes, self._few.n_genes):
-            rows = slice(g, min(g + self._few.n_genes, genes))
-            few = self._gather(block[rows])
+        for rows, few in self._gathered(blocks):
             slice_sums(
                 few.value, few.ratio, plan.ratio_to_normalized, few.logged, few.start, groups.fold, groups.guide,
                 folds[rows], guides[rows], ends[rows],
@@ -299,7 +297,17 @@ class _Visit:
             effects |= _stratified_effects(plan, logged, ratio, ranks)
         n_control = int(groups.target_cells[groups.n_targets])
         calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
-        return _BlockResult(targets, guides, folds, ends, effects, calibration)
+        return _RunResult(targets, guides, folds, ends, effects, calibration)
+
+    def _gathered(self, blocks: range) -> Iterator[tuple[slice, _Few]]:
+        """A few genes at a time, with their places in the run."""
+        first = 0
+        for b in blocks:
+            block = self._values.block(b, self._block)
+            for g in range(0, len(block), self._few.n_genes):
+                few = block[g : g + self._few.n_genes]
+                yield slice(first, first + len(few)), self._gather(few)
+                first += len(few)
 
     def _gather(self, block: np.ndarray) -> _Few:
         """Non-zeros of a few genes, with normalized and log-normalized values."""
@@ -326,8 +334,9 @@ def _pooled_effects(plan: _Plan, targets: np.ndarray, ranks: Ranks) -> dict[str,
     target = Moments.from_sums(with_pooled, n)
     control = Moments.from_sums(targets[:, n_targets : n_targets + 1], np.array([n_control]))
     u_target = np.zeros((len(ranks.u), n_targets + 1))
-    perturbed = groups.code_target < n_targets
-    np.add.at(u_target.T, groups.code_target[perturbed], ranks.u.T[perturbed])
+    codes = groups.code_target[groups.code_target < n_targets]  # in the order of targets; the controls' come last
+    tested, first = np.unique(codes, return_index=True)
+    u_target[:, tested] = np.add.reduceat(ranks.u[:, : codes.size], first, axis=1)
     u_target[:, -1] = u_target[:, :-1].sum(axis=1)
     p = log10_p(u_target, n.astype(float), float(n_control), ranks.tie[:, :-1, 0])
     shape = u_target.shape
@@ -364,11 +373,20 @@ def _stratified_effects(plan: _Plan, logged: WithinMeans, ratio: WithinMeans, ra
 class _Tables:
     """The files of one sweep, written block by block through memory maps."""
 
-    def __init__(self, folder: Path, groups: Groups, n_genes: int, own_gene: np.ndarray, sets: ControlSets) -> None:
+    def __init__(
+        self, folder: Path, groups: Groups, values: GeneMajor, own_gene: np.ndarray, sets: ControlSets
+    ) -> None:
+        n_genes = values.n_genes
         self._groups, self._own_gene, self._sets = groups, own_gene, sets
         t = groups.n_targets
-        n_rows = {"target": t + 1, "guide": groups.guide_target.size - 1, "fold": (t + 1) * groups.n_folds}
-        self._sums = GroupSumsWriter(folder / "moments.h5", n_rows, n_genes, _genes_a_run(groups))
+        counts_fit = values.dtype == np.uint16
+        fold_cells = np.bincount(groups.fold, np.diff(groups.start), minlength=(t + 2) * groups.n_folds)
+        tables = {
+            "target": SumsTable(t + 1, precise=True),
+            "guide": SumsTable.of(groups.guide_cells[:-1], counts_fit=counts_fit),
+            "fold": SumsTable.of(fold_cells[: (t + 1) * groups.n_folds], counts_fit=counts_fit),
+        }
+        self._sums = GroupSumsWriter(folder / "moments.h5", tables, n_genes, _genes_a_run(groups))
         columns = EFFECTS | (STRATIFIED if groups.n_strata > 1 else {})
         for file_name, rows in (("effects.h5ad", t), ("pooled.h5ad", 1)):
             with h5py.File(folder / file_name, "w") as file:
@@ -382,32 +400,29 @@ class _Tables:
         self._own_target, self._own_control = np.full((2, t, len(FIELDS)), np.nan)
         self._own_guides = np.full((groups.guide_target.size, len(FIELDS)), np.nan)
 
-    def write(self, first: int, run: "Sequence[_BlockResult]") -> None:
+    def write(self, first: int, run: _RunResult) -> None:
         """Write the run of blocks that begins with gene ``first``; runs may come in any order, from several threads."""
-        self._sums.write("target", first, [block.targets for block in run])
-        self._sums.write("guide", first, [block.guides for block in run])
-        self._sums.write("fold", first, [block.folds for block in run])
-        t, last = self._groups.n_targets, first + sum(len(block.ends) for block in run)
-        for column in run[0].effects:
-            effect = np.concatenate([block.effects[column] for block in run])
-            self._effects[column][:, first:last] = effect[:, :t].T
-            self._pooled[column][:, first:last] = effect[:, t:].T
-        for block in run:
-            self._keep(first, block)
-            first += len(block.ends)
+        self._sums.write("target", first, run.targets)
+        self._sums.write("guide", first, run.guides)
+        self._sums.write("fold", first, run.folds)
+        t, genes = self._groups.n_targets, slice(first, first + len(run.ends))
+        for column, effect in run.effects.items():
+            self._effects[column][:, genes] = effect[:, :t].T
+            self._pooled[column][:, genes] = effect[:, t:].T
+        self._keep(genes, run)
 
-    def _keep(self, first: int, block: "_BlockResult") -> None:
+    def _keep(self, genes: slice, run: _RunResult) -> None:
         """Keep in memory what is a few numbers a gene."""
-        t, genes = self._groups.n_targets, slice(first, first + len(block.ends))
-        self._calibration[:, genes] = block.calibration.T
-        self._ends[genes] = block.ends
-        self._all[genes, :-1] = block.targets.sum(axis=1)[:, :-1]
-        self._all[genes, -1] = block.targets[..., -1].max(axis=1)
+        t = self._groups.n_targets
+        self._calibration[:, genes] = run.calibration.T
+        self._ends[genes] = run.ends
+        self._all[genes, :-1] = run.targets.sum(axis=1)[:, :-1]
+        self._all[genes, -1] = run.targets[..., -1].max(axis=1)
         for target in np.flatnonzero((self._own_gene >= genes.start) & (self._own_gene < genes.stop)):
-            g = self._own_gene[target] - first
-            self._own_target[target], self._own_control[target] = block.targets[g, target], block.targets[g, t]
+            g = self._own_gene[target] - genes.start
+            self._own_target[target], self._own_control[target] = run.targets[g, target], run.targets[g, t]
             guides = self._groups.guide_target == target
-            self._own_guides[guides] = block.guides[g, guides]
+            self._own_guides[guides] = run.guides[g, guides]
 
     def release(self, genes: int) -> None:
         """Count the genes written, and let go of their pages when they have become many."""

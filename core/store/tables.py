@@ -16,6 +16,7 @@ tables.json, manifest.json
 """
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,12 @@ from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
 from core.store.distances import distances_to_controls
-from core.store.files import fsync_folder, map_arrays, unfinished_folder, write_manifest
+from core.store.files import crc32, fsync_folder, map_arrays, unfinished_folder, write_manifest
 from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, Swept, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 5
+TABLES_VERSION = 6
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 N_HVG = 2000
@@ -100,36 +101,48 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         genes = _gene_table(inputs, groups, swept)
         false_discovery_rates(unfinished, threads)
         with ThreadPoolExecutor(2) as aside:  # meanwhile the large files go to the disk, and cells are compared
-            written = aside.submit(fsync_folder, unfinished)
+            written = aside.submit(_finish_moments, unfinished)
             distance = aside.submit(_distances, inputs, groups, genes, threads, report)
             guides = _guide_table(inputs, groups, swept)
             targets, pooled = _target_table(inputs, groups, swept, unfinished, genes, guides)
-            control_sets = _control_set_table(inputs, swept)
+            _write_effect_names(unfinished, "var", {"effects": genes, "pooled": genes})
+            _write_small_tables(inputs, groups, swept, genes, guides, unfinished)
+            _write_record(inputs, groups, unfinished)
             targets["e_distance"], pooled["e_distance"] = distance.result()[:-1], distance.result()[-1]
-            written.result()
-        _write_effect_names(unfinished / "effects.h5ad", targets, genes)
-        _write_effect_names(unfinished / "pooled.h5ad", pooled, genes)
-        small = {
-            "genes": genes,
-            "targets": targets,
-            "pooled": pooled,
-            "guides": guides,
-            "batches": _part_table(inputs, groups, inputs.cells.batches, inputs.cells.batch),
-            "strata": _part_table(inputs, groups, inputs.cells.strata, inputs.cells.stratum),
-            "control_sets": control_sets,
-            "totals": _histogram(inputs.values.totals, groups),
-            "genes_seen": _histogram(inputs.values.genes_seen.astype(float), groups),
-        }
-        for name, table in small.items():
-            table.to_parquet(unfinished / f"{name}.parquet")
-        cells = inputs.cells
-        np.savez_compressed(
-            unfinished / "cells.npz", target=cells.target, guide=cells.guide, batch=cells.batch, stratum=cells.stratum,
-            total=inputs.factors.totals,
-        )  # fmt: skip
-        _write_record(inputs, groups, unfinished)
-        write_manifest(unfinished)
+            moments_crc = written.result()
+        _write_effect_names(unfinished, "obs", {"effects": targets, "pooled": pooled})
+        targets.to_parquet(unfinished / "targets.parquet")
+        pooled.to_parquet(unfinished / "pooled.parquet")
+        write_manifest(unfinished, known={"moments.h5": moments_crc})
     report("Writing tables", 1, 1, "steps")
+
+
+def _finish_moments(folder: Path) -> int:
+    """Bring what the sweep wrote to the disk; the checksum of its largest file, which is complete."""
+    fsync_folder(folder)
+    return crc32(folder / "moments.h5")
+
+
+def _write_small_tables(
+    inputs: TableInputs, groups: Groups, swept: Swept, genes: pd.DataFrame, guides: pd.DataFrame, folder: Path
+) -> None:
+    """Write what does not wait for the distances."""
+    cells = inputs.cells
+    small = {
+        "genes": genes,
+        "guides": guides,
+        "batches": _part_table(inputs, groups, cells.batches, cells.batch),
+        "strata": _part_table(inputs, groups, cells.strata, cells.stratum),
+        "control_sets": _control_set_table(inputs, swept),
+        "totals": _histogram(inputs.values.totals, groups),
+        "genes_seen": _histogram(inputs.values.genes_seen.astype(float), groups),
+    }
+    for name, table in small.items():
+        table.to_parquet(folder / f"{name}.parquet")
+    np.savez_compressed(
+        folder / "cells.npz", target=cells.target, guide=cells.guide, batch=cells.batch, stratum=cells.stratum,
+        total=inputs.factors.totals,
+    )  # fmt: skip
 
 
 def _gene_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFrame:
@@ -462,15 +475,16 @@ def _histogram(values: np.ndarray, groups: Groups, n_bins: int = 60) -> pd.DataF
     return pd.DataFrame({"left": edges[:-1], "right": edges[1:], "control": control, "perturbed": perturbed})
 
 
-def _write_effect_names(path: Path, rows: pd.DataFrame, genes: pd.DataFrame) -> None:
-    """Make an AnnData file out of the layers: obs = targets, var = genes."""
-    with h5py.File(path, "r+") as file:
-        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        file["layers"].attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
-        for name, table in (("obs", rows), ("var", genes)):
-            ad.io.write_elem(file, name, table)
-        for name in ("obsm", "varm", "obsp", "varp", "uns"):
-            ad.io.write_elem(file, name, {})
+def _write_effect_names(folder: Path, axis: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Name one axis of the effects, which makes AnnData files of the layers: obs = targets, var = genes."""
+    for name, table in tables.items():
+        with h5py.File(folder / f"{name}.h5ad", "r+") as file:
+            ad.io.write_elem(file, axis, table)
+            if "uns" not in file:
+                file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+                file["layers"].attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+                for empty in ("obsm", "varm", "obsp", "varp", "uns"):
+                    ad.io.write_elem(file, empty, {})
 
 
 def _write_record(inputs: TableInputs, groups: Groups, folder: Path) -> None:

@@ -255,7 +255,7 @@ def _turn_into(
         "cells_a_chunk": writer.cells_a_chunk,
     }
     (folder / "values.json").write_text(json.dumps(record, indent=1))
-    write_manifest(folder, sizes_only={"blocks.bin"})  # its tiles carry checksums of their own
+    write_manifest(folder, known={"blocks.bin": None})  # its tiles carry checksums of their own
     fsync_folder(folder)
 
 

@@ -6,9 +6,10 @@ import mmap
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -19,6 +20,8 @@ from core.errors import DamagedStoreError, OptionError, StorageError
 UNFINISHED = ".unfinished"
 MANIFEST = "manifest.json"
 DAMAGED = "damaged"
+RELEASE_ROWS = 256
+T = TypeVar("T")
 PASSING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EINTR, errno.EAGAIN}
 """Failures to read that say nothing about what is on the disk."""
 
@@ -250,6 +253,18 @@ def map_arrays(path: Path, group: str = "/", *, writable: bool = False) -> dict[
         else:
             maps[name] = np.memmap(path, dtype, "r+" if writable else "r", offset, shape)
     return maps
+
+
+def letting_go(items: Iterable[T], *maps: Mapping[str, np.ndarray], every: int = RELEASE_ROWS) -> Iterator[T]:
+    """Go through items that each read a row of memory maps, letting go of what was read after every so many.
+
+    What is mapped counts as memory of the process until then, though the system could take it back.
+    """
+    for k, item in enumerate(items):
+        if k and k % every == 0:
+            for arrays in maps:
+                release(arrays)
+        yield item
 
 
 def release(maps: Mapping[str, np.ndarray]) -> None:

@@ -108,26 +108,31 @@ class GroupSums:
         ``moments.h5`` and ``target``, ``guide`` or ``fold``.
     n_genes
         All genes.
+
+    Attributes
+    ----------
+    maps
+        The memory maps of all fields.
     """
 
     def __init__(self, path: Path, kind: str, n_genes: int) -> None:
-        self._maps, self._n_genes = map_arrays(path, kind), n_genes
+        self.maps, self._n_genes = map_arrays(path, kind), n_genes
 
     @property
     def n_rows(self) -> int:
         """Groups of this kind."""
-        return int(self._maps["sum_log"].shape[1])
+        return int(self.maps["sum_log"].shape[1])
 
     def rows(self, field: str, which: slice | np.ndarray) -> np.ndarray:
         """A field of some groups, shape ``(groups, n_genes)``."""
-        found = np.moveaxis(self._maps[field][:, which], 0, 1)
+        found = np.moveaxis(self.maps[field][:, which], 0, 1)
         return np.ascontiguousarray(found).reshape(found.shape[0], -1)[:, : self._n_genes]
 
     def row(self, field: str, k: int) -> np.ndarray:
         """A field of one group, shape ``(n_genes,)``; -1 is the last group, as in a list."""
-        return np.ascontiguousarray(self._maps[field][:, k]).reshape(-1)[: self._n_genes]
+        return np.ascontiguousarray(self.maps[field][:, k]).reshape(-1)[: self._n_genes]
 
     def column(self, field: str, gene: int) -> np.ndarray:
         """A field of one gene, shape ``(groups,)``."""
-        run, place = divmod(gene, self._maps[field].shape[2])
-        return np.array(self._maps[field][run, :, place])
+        run, place = divmod(gene, self.maps[field].shape[2])
+        return np.array(self.maps[field][run, :, place])

@@ -37,7 +37,15 @@ from core.stats.groups import Groups, visiting_groups
 from core.stats.moments import FIELDS, Moments
 from core.stats.strata import association
 from core.store.distances import distances_to_controls
-from core.store.files import crc32, fsync_folder, map_arrays, unfinished_folder, write_manifest
+from core.store.files import (
+    RELEASE_ROWS,
+    crc32,
+    fsync_folder,
+    letting_go,
+    map_arrays,
+    unfinished_folder,
+    write_manifest,
+)
 from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, Swept, sweep
 from core.store.values import GeneMajor, Report
@@ -177,15 +185,18 @@ def false_discovery_rates(folder: Path, threads: int) -> None:
         layers = map_arrays(folder / file_name, "layers", writable=True)
         for suffix in ("", "_stratified"):
             if f"fdr{suffix}" in layers:
-                _adjust_rows(layers[f"log10_p{suffix}"], layers[f"fdr{suffix}"], threads)
+                _adjust_rows(layers, suffix, threads)
 
 
-def _adjust_rows(log10_p: np.ndarray, fdr: np.ndarray, threads: int) -> None:
+def _adjust_rows(layers: dict[str, np.ndarray], suffix: str, threads: int) -> None:
+    log10_p, fdr = layers[f"log10_p{suffix}"], layers[f"fdr{suffix}"]
+
     def adjust(row: int) -> None:
         fdr[row] = benjamini_hochberg(np.asarray(log10_p[row]))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(adjust, range(len(fdr))))
+        for first in letting_go(range(0, len(fdr), RELEASE_ROWS), layers, every=1):
+            list(pool.map(adjust, range(first, min(first + RELEASE_ROWS, len(fdr)))))
 
 
 def _guide_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFrame:
@@ -284,7 +295,7 @@ def _strength(n_significant: pd.Series) -> np.ndarray:
 def _changed(effects: dict[str, np.ndarray], index: pd.Index) -> pd.DataFrame:
     """Genes at FDR < 0.05, those among them that change at least 1.4-fold, down and up."""
     rows = []
-    for target in range(len(index)):
+    for target in letting_go(range(len(index)), effects):
         row: dict[str, int] = {}
         for suffix in ("", "_stratified"):
             if f"fdr{suffix}" in effects:
@@ -322,7 +333,7 @@ def _guide_agreement(
     of_target, of_guide = np.full(t, np.nan), np.full(len(guides), np.nan)
     big = guides["n_cells"].to_numpy() >= MIN_GUIDE_CELLS
     numbers = guides.groupby("target", sort=False).indices
-    for k, target in enumerate(inputs.cells.targets):
+    for k, target in enumerate(letting_go(inputs.cells.targets, moments["guide"].maps)):
         rows = [r for r in numbers.get(target, []) if big[r]]
         if len(rows) < 2 or n[t] < 2:
             continue
@@ -370,7 +381,7 @@ def _batch_agreement(
         return moments["fold"].rows("sum_log", rows).sum(axis=0, dtype=float), cells[target, parity::2].sum()
 
     controls = [half(t, parity) for parity in (0, 1)]
-    for k in range(t):
+    for k in letting_go(range(t), moments["fold"].maps):
         halves = [half(k, parity) for parity in (0, 1)]
         if min(n for _, n in (*controls, *halves)) < MIN_GUIDE_CELLS:
             continue
@@ -399,7 +410,7 @@ def _falls_as_far(
 ) -> list[str]:
     """Other genes of which as little is left as of the target's own: off-target, next door, or real."""
     found = []
-    for k in range(groups.n_targets):
+    for k in letting_go(range(groups.n_targets), moments["target"].maps, effects):
         mean = moments["target"].row("sum_normalized", k) / max(groups.target_cells[k], 1)
         left = mean / np.where(control_mean >= 0.05, control_mean, np.nan)
         own = table["percent_left"].iat[k]

@@ -175,7 +175,11 @@ class GeneMajor:
 
     def gene(self, g: int) -> np.ndarray:
         """Values of gene ``g`` in all cells, in file order."""
-        return self.block(g // GENES_A_BLOCK)[g % GENES_A_BLOCK].copy()
+        b, row = divmod(g, GENES_A_BLOCK)
+        genes = min(GENES_A_BLOCK, self.n_genes - b * GENES_A_BLOCK)
+        return np.concatenate(
+            [self.tile(c, b).reshape(genes, -1)[row] for c in range(self.n_chunks)], dtype=self.dtype, casting="safe"
+        )
 
     def chunk_width(self, chunk: int) -> int:
         """Cells of one chunk; the last may hold fewer."""

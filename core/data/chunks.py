@@ -24,7 +24,8 @@ from core.errors import UnreadableFileError
 if TYPE_CHECKING:
     import zarr
 
-    from core.data.reading import Matrix, Source
+    from core.data.reading import AnnDataFile
+    from core.data.source import Matrix
 
 AHEAD = 2
 """Chunks that are read while the consumer holds one."""
@@ -79,7 +80,7 @@ class GeneChunk:
     data: Array
 
 
-def cell_chunks(source: "Source", matrix: "Matrix", rows: int = 1024, threads: int = 2) -> Iterator[CellChunk]:
+def cell_chunks(source: "AnnDataFile", matrix: "Matrix", rows: int = 1024, threads: int = 2) -> Iterator[CellChunk]:
     """Cells of a CSR or dense matrix in file order, ``rows`` at a time; the last chunk may be shorter.
 
     Reading runs ahead in threads, which end with the iterator.
@@ -113,7 +114,7 @@ def cell_chunks(source: "Source", matrix: "Matrix", rows: int = 1024, threads: i
             yield from _ahead(lambda start, stop: CellChunk(start, stop, *read(start, stop)), blocks)
 
 
-def gene_chunks(source: "Source", matrix: "Matrix", genes: int = 32, threads: int = 2) -> Iterator[GeneChunk]:
+def gene_chunks(source: "AnnDataFile", matrix: "Matrix", genes: int = 32, threads: int = 2) -> Iterator[GeneChunk]:
     """Genes of a CSC matrix in file order, ``genes`` at a time; the last chunk may be shorter.
 
     Parameters and errors are those of :func:`cell_chunks`.
@@ -149,7 +150,7 @@ def _ahead(read: Callable[[int, int], T], blocks: Sequence[tuple[int, int]]) -> 
 
 
 def _compressed_reader(
-    source: "Source", matrix: "Matrix", n_major: int, n_minor: int, pool: ThreadPoolExecutor
+    source: "AnnDataFile", matrix: "Matrix", n_major: int, n_minor: int, pool: ThreadPoolExecutor
 ) -> Callable[[int, int], tuple[Array, Array, Array]]:
     """Reader of rows of a CSR (columns of a CSC) matrix: indptr from 0, indices int32, data."""
     data, indices = source.stored(matrix, "data", pool), source.stored(matrix, "indices", pool)
@@ -168,7 +169,7 @@ def _compressed_reader(
     return read
 
 
-def _row_bounds(source: "Source", matrix: "Matrix", n_major: int, n_stored: int) -> Array:
+def _row_bounds(source: "AnnDataFile", matrix: "Matrix", n_major: int, n_stored: int) -> Array:
     """Row pointers of the matrix as int64, checked."""
     stored = source.stored(matrix, "indptr")
     indptr = stored.read(0, stored.shape[0]).astype(np.int64)
@@ -181,7 +182,7 @@ def _row_bounds(source: "Source", matrix: "Matrix", n_major: int, n_stored: int)
 
 
 def _checked_rows(
-    source: "Source", matrix: "Matrix", n_minor: int, indptr: Array, indices: Array, data: Array
+    source: "AnnDataFile", matrix: "Matrix", n_minor: int, indptr: Array, indices: Array, data: Array
 ) -> tuple[Array, Array, Array]:
     """Rows with indices proven to lie in the matrix, narrowed to int32, and repeated entries added up."""
     order = _kernels.row_order(indptr, indices, n_minor)
@@ -210,7 +211,7 @@ def _computable(data: Array) -> Array:
 
 
 def _dense_reader(
-    source: "Source", matrix: "Matrix", rows: int, pool: ThreadPoolExecutor
+    source: "AnnDataFile", matrix: "Matrix", rows: int, pool: ThreadPoolExecutor
 ) -> Callable[[int, int], CellChunk]:
     """Reader of rows of a dense matrix as CSR."""
     array = source.stored(matrix, "", pool)

@@ -30,7 +30,7 @@ BATCH_NAMES = tuple(
     (
         "batch_var batch gem_group gemgroup gem batch_id gem_batch lane channel 10x_lane sequencing_batch "
         "experiment_batch replicate rep plate library library_id library_preparation pool run sample sample_id "
-        "orig_ident experiment donor donor_id dataset"
+        "orig_ident experiment donor donor_id dataset file file_of_set"
     ).split()
 )
 CELL_TYPE_NAMES = tuple(

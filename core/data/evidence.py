@@ -13,7 +13,7 @@ from core.data.labels import control_certainty, counted, left_out_reason, short
 from core.schema import CONTROL, Roles, Values
 
 if TYPE_CHECKING:
-    from core.data.reading import MatrixLook, Source
+    from core.data.source import MatrixLook, Source
 
 MAX_CHOICES = 2000
 """Longest list of labels that a select box gets."""

@@ -8,7 +8,7 @@ from core.errors import InvalidValuesError, RolesError
 from core.schema import Values
 
 if TYPE_CHECKING:
-    from core.data.reading import MatrixLook, Source
+    from core.data.source import MatrixLook, Source
 
 COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "umis", "umi_counts")
 """Layers that by their name hold counts, the likeliest first."""

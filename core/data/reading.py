@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +22,19 @@ from anndata._io.specs.registry import IORegistryError
 from anndata.io import read_elem
 from zarr.errors import ContainsArrayError
 
-from core.data.chunks import StoredArray, ZarrArray, filters, spread, stored_hdf5
+from core.data.chunks import (
+    CellChunk,
+    GeneChunk,
+    StoredArray,
+    ZarrArray,
+    cell_chunks,
+    filters,
+    gene_chunks,
+    spread,
+    stored_hdf5,
+)
+from core.data.file_set import FileSet, files_of_set
+from core.data.source import Matrix, MatrixLook, Source
 from core.errors import UnreadableFileError
 from core.schema import Values
 
@@ -55,45 +66,14 @@ Node = Any
 """A group or array of h5py or zarr; both answer to the same names."""
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """One matrix of a file: its name, layout (``"csr"``, ``"csc"`` or ``"dense"``), type and extent.
-
-    ``nnz`` is the number of stored values, None for a dense matrix.
-    """
-
-    name: str
-    layout: str
-    dtype: np.dtype[Any]
-    n_cells: int
-    n_genes: int
-    nnz: int | None
-    compressed: bool
-
-
-@dataclass(frozen=True)
-class MatrixLook:
-    """What a matrix seems to hold, judged by values spread over it.
-
-    ``evidence`` says what was seen; ``verdict_note`` is not empty where neither kind of values fits well.
-    """
-
-    values: Values
-    evidence: str
-    maximum: float
-    whole: bool
-    negative: bool
-    finite: bool
-    verdict_note: str = ""
-
-
-class Source:
-    """An open AnnData file, read-only; a context manager. Made by :func:`open_source`."""
+class AnnDataFile:
+    """An open AnnData file, a :class:`core.data.source.Source`. Made by :func:`open_source`."""
 
     def __init__(self, path: Path, kind: str, root: Node, descriptor: int = -1) -> None:
         self.path, self.kind, self.name = path, kind, path.stem
         self.notes: list[str] = []
         self._root, self._descriptor = root, descriptor
+        self._state = _state_on_disk(path)
         self._outside = _links_outside(root, path.name) if kind == "h5ad" else []
         self.n_cells, self.n_genes = self._length("obs"), self._length("var")
         self._nodes: dict[str, Node] = {}
@@ -266,7 +246,22 @@ class Source:
             raise _unreadable(self.path.name, f"{found} but {tables}", WRITE_AGAIN)
         return Matrix(name, layout, dtype, n_cells, n_genes, nnz, _is_compressed(values))
 
+    def cell_chunks(self, matrix: Matrix, rows: int, threads: int) -> Iterator[CellChunk]:
+        """Cells of a CSR or dense matrix in file order, ``rows`` at a time."""
+        return cell_chunks(self, matrix, rows, threads)
+
+    def gene_chunks(self, matrix: Matrix, genes: int, threads: int) -> Iterator[GeneChunk]:
+        """Genes of a CSC matrix in file order, ``genes`` at a time."""
+        return gene_chunks(self, matrix, genes, threads)
+
     # ----------------------------------------------------------------------------------------------- fingerprint
+
+    def refuse_changed(self) -> None:
+        """Raise UnreadableFileError if the file was changed or replaced since it was opened."""
+        if _state_on_disk(self.path) != self._state:
+            raise _unreadable(
+                self.path.name, "it was changed or replaced while it was read", "Wait until it is written, then build"
+            )
 
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that name the content: a moved file keeps them, a changed one does not.
@@ -351,7 +346,7 @@ def open_source(path: str | Path) -> Source:
     Parameters
     ----------
     path
-        An HDF5 file or a zarr folder.
+        An HDF5 file, a zarr folder, or a folder of several of them: a set of files with the same genes.
 
     Returns
     -------
@@ -367,7 +362,7 @@ def open_source(path: str | Path) -> Source:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return _open_zarr(path)
+            return _open_folder(path)
         if not stat.S_ISREG(mode):
             raise _unreadable(path.name, "it is neither a file nor a folder")
         return _open_hdf5(path)
@@ -383,7 +378,26 @@ def open_source(path: str | Path) -> Source:
         raise UnreadableFileError(f"{_shown(path)} cannot be opened: {reason}. Check the path.") from error
 
 
-def _open_hdf5(path: Path) -> Source:
+def _open_folder(path: Path) -> Source:
+    """A zarr, or else a set of files."""
+    if not {".zgroup", "zarr.json"} & {entry.name for entry in os.scandir(path)} and files_of_set(path):
+        return FileSet.of(path, open_source)
+    return _open_zarr(path)
+
+
+def _state_on_disk(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to or replaced: size, time and identity; of a folder, of its files."""
+    try:
+        if path.is_dir():
+            found = [Path(where, name).stat() for where, _, names in os.walk(path) for name in names]
+            return len(found), sum(file.st_size for file in found), max((file.st_mtime_ns for file in found), default=0)
+        file = path.stat()
+        return file.st_ino, file.st_size, file.st_mtime_ns
+    except FileNotFoundError:
+        return ()
+
+
+def _open_hdf5(path: Path) -> AnnDataFile:
     with ExitStack() as undo:
         descriptor = os.open(path, os.O_RDONLY)
         undo.callback(os.close, descriptor)
@@ -397,12 +411,12 @@ def _open_hdf5(path: Path) -> Source:
         undo.callback(root.close)
         with _damage_said(path.name):
             _refuse_other_formats(path.name, root)
-            source = Source(path, "h5ad", root, descriptor)
+            source = AnnDataFile(path, "h5ad", root, descriptor)
         undo.pop_all()
         return source
 
 
-def _open_zarr(path: Path) -> Source:
+def _open_zarr(path: Path) -> AnnDataFile:
     names = sorted(entry.name for entry in os.scandir(path))
     if not {".zgroup", "zarr.json"} & set(names):
         listed = f"it holds {', '.join(names[:5])}{', and more' if len(names) > 5 else ''}" if names else "it is empty"
@@ -413,7 +427,7 @@ def _open_zarr(path: Path) -> Source:
             root = zarr.open_group(path, mode="r", use_consolidated=False)
         except ContainsArrayError as error:
             raise _unreadable(path.name, "it is a single zarr array") from error
-        return Source(path, "zarr", root)
+        return AnnDataFile(path, "zarr", root)
 
 
 def _not_opened(path: Path, error: OSError) -> UnreadableFileError:

@@ -18,7 +18,7 @@ from core.errors import RolesError
 from core.schema import CONTROL, Roles, Values
 
 if TYPE_CHECKING:
-    from core.data.reading import Source
+    from core.data.source import Source
 
 __all__ = ["Cells", "RolesReading", "assign_cells", "read_roles"]
 

@@ -133,8 +133,11 @@ def refuse_source(out: Path, source: Path) -> None:
     OptionError
         If they are the same file, by whatever name.
     """
-    if out.exists() and source.exists() and out.samefile(source):
-        raise OptionError(f"{out} is the source itself; choose another name for the result.")
+    inside = source.is_dir() and out.resolve().is_relative_to(source.resolve())
+    if inside or (out.exists() and source.exists() and out.samefile(source)):
+        raise OptionError(
+            f"{out} is the source itself{' or lies in it' if inside else ''}; choose another place for the result."
+        )
 
 
 @contextmanager

@@ -21,9 +21,11 @@ import numpy as np
 import pandas as pd
 
 from core.data.cells import Cells, combination
+from core.data.file_set import files_of_set
 from core.data.gene_names import resolve, resolve_all
-from core.data.reading import Source, open_source
+from core.data.reading import open_source
 from core.data.roles import RolesReading, read_roles
+from core.data.source import Source
 from core.errors import (
     DamagedStoreError,
     InvalidValuesError,
@@ -40,6 +42,7 @@ from core.settings import settings
 from core.stats.groups import visiting_groups
 from core.store.files import UNFINISHED, check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
 from core.store.group_sums import GroupSums
+from core.store.room import bytes_of_tables, bytes_of_values, refuse_without_room
 from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
 from core.store.values import VALUES_VERSION, GeneMajor, Report, turn
@@ -155,7 +158,7 @@ def build_study(
     UnreadableFileError, RolesError, InvalidValuesError
         As :func:`inspect`.
     StorageError
-        If the data root cannot be written.
+        If the data root cannot be written, or has too little room.
     """
     report = report or _say_nothing
     threads = worker_threads(settings().threads)
@@ -170,6 +173,7 @@ def build_study(
             reading = read_roles(source, chosen)
             key = _tables_key(reading.roles)
             if not _is_complete(folder, key, reading.roles):
+                _refuse_without_room(folder, source, reading)
                 _say_what_was_left(folder, reading.roles, report)
                 _build_parts(source, reading, folder, key, threads, report)
             if remember or not overrides:
@@ -600,6 +604,15 @@ def _build_parts(source: Source, reading: RolesReading, folder: Path, key: str, 
     _remove_outdated(folder / "tables")
 
 
+def _refuse_without_room(folder: Path, source: Source, reading: RolesReading) -> None:
+    """Look for room before anything starts, for what is not there yet."""
+    matrix = source.matrices[reading.roles.matrix]
+    needed = bytes_of_tables(reading.cells, matrix.n_genes)
+    if not (folder / "values" / _values_folder(reading.roles)).exists():
+        needed += bytes_of_values(matrix, reading.roles.values)
+    refuse_without_room(folder, needed)
+
+
 def _say_what_was_left(folder: Path, roles: Roles, report: Report) -> None:
     """Say that an earlier build was ended, and where this one begins."""
     left = list(folder.glob(f"*/*{UNFINISHED}"))
@@ -758,8 +771,10 @@ def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stat(path: Path) -> list[int]:
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    """Size and time of a file; of a set of files, of all of them."""
+    files = files_of_set(path) if path.is_dir() else []
+    found = [file.stat() for file in files or [path]]
+    return [sum(file.st_size for file in found), max(file.st_mtime_ns for file in found)]
 
 
 def _fingerprint(path: Path) -> str:

@@ -33,8 +33,8 @@ import numpy as np
 from isal import isal_zlib
 from numcodecs import blosc
 
-from core.data.chunks import CellChunk, GeneChunk, cell_chunks, gene_chunks
-from core.data.reading import Source
+from core.data.chunks import CellChunk, GeneChunk
+from core.data.source import Source
 from core.errors import DamagedStoreError, InvalidValuesError
 from core.schema import Values
 from core.store._kernels import (
@@ -229,12 +229,15 @@ def turn(source: Source, matrix: str, kind: Values, folder: Path, threads: int, 
     ------
     InvalidValuesError
         If a value is negative, NaN or infinite.
+    UnreadableFileError
+        If the file was changed or replaced while it was read.
     """
     dtype = np.dtype(np.uint16 if kind is Values.COUNTS else np.float32)
     while True:
         try:
             with unfinished_folder(folder) as unfinished:
                 _turn_into(unfinished, source, matrix, kind, dtype, threads, report)
+                source.refuse_changed()
             return GeneMajor.open(folder)
         except _OtherType as other:  # counts over 65,535 or with fractions: rare, so not looked for beforehand
             dtype = other.dtype
@@ -270,7 +273,7 @@ def _turn_rows(
     totals, seen = np.zeros(n_cells), np.zeros(n_cells, np.int32)
     tile = np.zeros((n_genes, writer.cells_a_chunk), writer.dtype)
     over_8_bits = np.zeros((threads, n_genes), np.uint8)
-    chunks = cell_chunks(source, source.matrices[matrix], rows=512, threads=threads)
+    chunks = source.cell_chunks(source.matrices[matrix], rows=512, threads=threads)
     for piece in _aligned(chunks, writer.cells_a_chunk):
         place = piece.start % writer.cells_a_chunk
         bounds = np.linspace(0, piece.stop - piece.start, threads + 1).astype(int)
@@ -303,7 +306,7 @@ def _turn_columns(
 ) -> tuple[np.ndarray, np.ndarray]:
     totals, seen = np.zeros(writer.n_cells), np.zeros(writer.n_cells, np.int32)
     block = np.zeros((GENES_A_BLOCK, writer.n_cells), writer.dtype)
-    for piece in gene_chunks(source, source.matrices[matrix], genes=GENES_A_BLOCK, threads=threads):
+    for piece in source.gene_chunks(source.matrices[matrix], genes=GENES_A_BLOCK, threads=threads):
         data = _plain(piece.data)
         flags = scatter_columns(piece.indptr, piece.indices, data, block, totals, seen)
         _check([flags], writer, matrix, partial(_where_in_columns, piece, data))

@@ -46,7 +46,10 @@ def allowed_path(text: str) -> Path:
 
 
 def found_files() -> list[str]:
-    """Files and folders under the data folders that by their ending may hold a screen, at most 500."""
+    """Files and folders under the data folders that by their ending may hold a screen, at most 500.
+
+    A folder of several files is offered too: they may be one screen.
+    """
     found: list[str] = []
     for folder in settings().folders:
         for path in _walk(folder, DEEPEST):
@@ -124,6 +127,7 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:  # no right to look into it, or gone meanwhile
         return
     below: list[Path] = []
+    alike = {False: 0, True: 0}  # files, and zarr folders
     for entry in entries:
         if entry.name.startswith(".") or entry.is_symlink():
             continue
@@ -131,8 +135,11 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
         is_folder = entry.is_dir()
         if path.suffix in ENDINGS and (path.suffix == ".zarr" or not is_folder):
             yield path
+            alike[is_folder] += 1
         elif is_folder and depth > 1:
             below.append(path)
+    if max(alike.values()) > 1:
+        yield folder
     for path in below:
         yield from _walk(path, depth - 1)
 

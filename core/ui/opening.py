@@ -109,7 +109,8 @@ def open_dialog() -> None:
         index=None,
         accept_new_options=True,
         placeholder="Choose, or type a path",
-        help="An AnnData file (.h5ad, .h5) or zarr folder. It is read where it lies and never changed.",
+        help="An AnnData file (.h5ad, .h5), a zarr folder, or a folder of files with the same genes, which are read as "
+        "one screen. All are read where they lie and never changed.",
     )
     st.caption(f"Files are opened from {', '.join(f'`{folder}`' for folder in settings().folders)}.")
     uploaded = st.file_uploader(

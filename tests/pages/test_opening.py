@@ -104,6 +104,16 @@ def test_files_are_found_by_their_ending_and_neither_hidden_ones_nor_links(tmp_p
     assert found == ["a.h5ad", "deep/b.h5", "deep/c.zarr"]
 
 
+def test_a_folder_of_several_files_is_offered_as_one_screen(tmp_path):
+    (tmp_path / "lanes").mkdir()
+    for name in ("lanes/1.h5ad", "lanes/2.h5ad", "alone.h5ad"):
+        (tmp_path / name).touch()
+
+    found = [Path(path).relative_to(tmp_path).as_posix() for path in doors.found_files()]
+
+    assert found == ["alone.h5ad", "lanes/1.h5ad", "lanes/2.h5ad", "lanes"]
+
+
 # ----------------------------------------------------------------------------------------------------- uploads
 
 

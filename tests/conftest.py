@@ -17,9 +17,9 @@ import pytest
 from core.settings import settings
 
 # the machine of CI is slow and shared: the same examples each time there, new ones on a desk
+hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"

@@ -6,6 +6,9 @@ from numba import njit
 NEGATIVE, NOT_FINITE, FRACTION, OVER_8_BITS, OVER_16_BITS, OVER_32_BITS = 1, 2, 4, 8, 16, 32
 
 
+SMALL = 64  # counts below it come from a table
+
+
 @njit(nogil=True, cache=True, boundscheck=False)
 def scatter_rows(first, last, indptr, indices, data, place, tile, totals, seen, over_8_bits):
     """Put cells ``first`` to ``last`` of a chunk into the tile (genes, cells) from column ``place`` on.
@@ -67,14 +70,22 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
 
 @njit(nogil=True, cache=True, boundscheck=False)
 def rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):
-    """Turn a tile (genes, cells) back into CSR rows; place (cells,) is where each row goes on, and is moved along."""
+    """Turn a tile (genes, cells) back into CSR rows; place (cells,) is where each row goes on, and is moved along.
+
+    Most counts are small: their logarithms are taken once a cell, not once a value.
+    """
+    small = np.empty((tile.shape[1], SMALL), np.float32)
+    if take_log:
+        for i in range(tile.shape[1]):
+            for x in range(SMALL):
+                small[i, x] = np.float32(np.log1p(np.float32(x) * scale[i]))
     for g in range(tile.shape[0]):
         for i in range(tile.shape[1]):
             x = tile[g, i]
             if x != 0:
                 y = np.float32(x)
                 if take_log:
-                    y = np.float32(np.log1p(y * scale[i]))
+                    y = small[i, np.int64(x)] if x < SMALL else np.float32(np.log1p(y * scale[i]))
                 data[place[i]] = y
                 indices[place[i]] = g
                 place[i] += 1

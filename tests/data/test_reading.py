@@ -457,9 +457,13 @@ BAD_FILES = {
         "it is damaged",
     ),
     "an empty folder": (lambda p: p.mkdir(), rf"The folder a is no zarr: it is empty\. {EXPECTED}"),
-    "a folder of files": (
+    "a folder of other files": (
+        lambda p: (p.mkdir(), (p / "b.txt").touch()),
+        rf"The folder a is no zarr: it holds b\.txt\. {EXPECTED}",
+    ),
+    "a folder of files of which one is empty": (
         lambda p: (p.mkdir(), (p / "b.h5ad").touch()),
-        rf"The folder a is no zarr: it holds b\.h5ad\. {EXPECTED}",
+        r"b\.h5ad is not an HDF5 file: it is empty",
     ),
     "a zarr array": (one_array, rf"it is a single zarr array\. {EXPECTED}"),
     "a zarr of nothing": (lambda p: zarr.open_group(p, mode="w"), "it has no obs: it holds nothing"),

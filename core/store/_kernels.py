@@ -85,7 +85,8 @@ def rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):
             if x != 0:
                 y = np.float32(x)
                 if take_log:
-                    y = small[i, np.int64(x)] if x < SMALL else np.float32(np.log1p(y * scale[i]))
+                    k = np.int64(x)
+                    y = small[i, k] if k < SMALL and k == x else np.float32(np.log1p(y * scale[i]))
                 data[place[i]] = y
                 indices[place[i]] = g
                 place[i] += 1

@@ -15,6 +15,8 @@ from core.schema import ALL_PERTURBED, Values
 from core.settings import settings
 
 LOG_SCALE = {"scale": "log-normalized"}
+OF_ONE_GENE = ("gene", "gene_cells")
+"""Subjects of figures that ``--gene`` names; elsewhere it names genes to highlight."""
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -137,14 +139,15 @@ def _export(args: argparse.Namespace) -> None:
     if len({path.absolute() for path in outs}) < len(outs):
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
-    view = _view(study, figure.subject, args.target)
+    genes = [_gene(study, gene) for gene in args.gene]
+    view = _view(study, figure.subject, args.target, genes)
     options = dict(_option(text) for text in args.option)
     known = [name for name, _ in figure.options]
     for name in options:
         if name not in known:
             choice = f"it has {', '.join(known)}" if known else "it has none"
             raise OptionError(f"The figure {figure.name} has no option {name!r}: {choice}.")
-    highlight = tuple(_gene(study, gene) for gene in args.gene)
+    highlight = () if figure.subject in OF_ONE_GENE else tuple(genes)
     rendered = export_figure(
         figure.name, view, format=args.format, width_mm=args.width_mm, shape=args.shape, dpi=args.dpi,
         highlight=highlight, **options,
@@ -263,10 +266,18 @@ def _gene(study: Any, name: str) -> str:
     return found
 
 
-def _view(study: Any, subject: str, target: str | None) -> Any:
-    from core.views import perturbation_view, study_view
+def _view(study: Any, subject: str, target: str | None, genes: Sequence[str] = ()) -> Any:
+    from core.views import gene_cells_view, gene_view, genes_view, perturbation_view, study_view
 
-    return study_view(study) if subject == "study" else perturbation_view(study, _target(study, target))
+    if subject in OF_ONE_GENE:
+        if len(genes) != 1:
+            raise OptionError(f"This figure is of one gene: give --gene once, not {len(genes)} times.")
+        view = gene_view(study, genes[0])
+        chosen = [_target(study, target)] if target else []
+        return view if subject == "gene" else gene_cells_view(study, view, chosen)
+    if subject in ("study", "genes"):
+        return study_view(study) if subject == "study" else genes_view(study)
+    return perturbation_view(study, _target(study, target))
 
 
 def _write_csv(table: Any, path: Path) -> None:
@@ -347,7 +358,9 @@ def _parser() -> argparse.ArgumentParser:
     export = verb("export", _export, "write one figure for paper", roles)
     export.add_argument("--figure", required=True)
     export.add_argument("--target")
-    export.add_argument("--gene", action="append", default=[], help="gene to highlight; may be repeated")
+    export.add_argument(
+        "--gene", action="append", default=[], help="the gene of a gene's figure, or one to highlight; may be repeated"
+    )
     export.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
     export.add_argument("--width-mm", type=float, default=85)
     export.add_argument("--shape", choices=["wide", "square", "tall"], default="square")

@@ -495,3 +495,35 @@ def test_a_column_that_is_damaged_is_said(run, place, tmp_path, screen):
         h5["obs/batch/codes"][3] = 99
     code, out, err = run("build", file)
     assert code == 0 and "batch: none" in out and "obs['batch'] is left out" in err
+
+
+# --------------------------------------------------------------------------------------------- figures of one gene
+
+
+@pytest.mark.parametrize("figure", ["gene_movers", "gene_distribution"])
+def test_a_figure_of_one_gene_is_written_with_its_data_and_methods(place, succeed, tmp_path, figure):
+    out = tmp_path / "x.svg"
+
+    succeed("export", place / "mine.h5ad", "--figure", figure, "--gene", "gene2", "--format", "svg", "--out", out,
+            "--data", tmp_path / "x.csv", "--methods", tmp_path / "x.txt")  # fmt: skip
+
+    assert "GENE2" in out.read_text() and "GENE2 in " in (tmp_path / "x.txt").read_text()
+    assert {"target" if figure == "gene_movers" else "group"} <= set(pd.read_csv(tmp_path / "x.csv").columns)
+
+
+@pytest.mark.parametrize("genes", [[], ["--gene", "GENE2", "--gene", "GENE3"]], ids=["none", "two"])
+def test_a_figure_of_one_gene_asks_for_one_gene(place, run, tmp_path, genes):
+    code, _, err = run("export", place / "mine.h5ad", "--figure", "gene_movers", "--format", "svg", "--out",
+                       tmp_path / "x.svg", *genes)  # fmt: skip
+
+    assert code == 1 and "give --gene once" in err and not (tmp_path / "x.svg").exists()
+
+
+def test_the_figure_of_all_genes_highlights_the_genes_that_are_named(place, succeed, tmp_path):
+    out = tmp_path / "x.svg"
+
+    succeed(
+        "export", place / "mine.h5ad", "--figure", "mean_dispersion", "--gene", "GENE2", "--format", "svg", "--out", out
+    )
+
+    assert "GENE2" in out.read_text() and "highlighted" in out.read_text()

@@ -136,6 +136,48 @@ def symbol_of_id(gene_id: str) -> str | None:
     return None if row is None else _gene_table().row(row)[1]
 
 
+@dataclass(frozen=True)
+class KnownNames:
+    """What the table of human genes knows of a gene.
+
+    Parameters
+    ----------
+    ensembl_id, symbol
+        Its Ensembl gene id and approved symbol.
+    previous, aliases
+        Symbols it had before, and other names in use.
+    """
+
+    ensembl_id: str
+    symbol: str
+    previous: tuple[str, ...]
+    aliases: tuple[str, ...]
+
+
+def known_names(symbol: str, gene_id: str = "") -> KnownNames | None:
+    """The names of a measured gene, found by its id, else by its approved or previous symbol; None where unknown.
+
+    Examples
+    --------
+    >>> known_names("STAT1").ensembl_id
+    'ENSG00000115415'
+    >>> known_names("no such gene") is None
+    True
+    """
+    table, bare = _gene_table(), ensembl_id(gene_id or symbol)
+    row = table.by_id.get(bare) if bare else None
+    row = row or table.approved.get(symbol.upper())
+    if row is None:
+        rows = table.previous.get(symbol.upper(), [])
+        if len(rows) != 1:
+            return None
+        row = rows[0]
+    known, approved, previous, aliases = table.row(row)
+    return KnownNames(
+        known, approved, tuple(filter(None, previous.split("|"))), tuple(filter(None, aliases.split("|")))
+    )
+
+
 def mostly_ensembl(names: Sequence[str]) -> bool:
     """Whether at least half of the names, and at least one, are Ensembl gene ids."""
     likely = (name for name in names if "ENS" in name or "ens" in name)  # spares most names the pattern

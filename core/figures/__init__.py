@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import OptionError
-from core.figures import bars, cloud, distributions, scatter, study, volcano
+from core.figures import bars, cloud, distributions, gene_cells, genes, movers, scatter, study, volcano
 from core.figures.cloud import started_with
 from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
@@ -71,11 +71,27 @@ _FIGURES = (
         distributions.mean_data, distributions.mean_caption, distributions.mean_alt, distributions.mean_drawn, "cells",
         options=(("scale", distributions.MEAN_SCALES),),
     ),
+    Figure(
+        "mean_dispersion", "Normalized dispersion against mean, one dot a gene", "genes", genes.mean_dispersion,
+        genes.genes_data, genes.mean_dispersion_caption, genes.mean_dispersion_alt, genes.mean_dispersion_drawn,
+        "normalized", key=genes.GENES_KEY, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+    ),
+    Figure(
+        "gene_distribution", "Distribution in the cells", "gene_cells", gene_cells.gene_distribution,
+        gene_cells.cells_data, gene_cells.cells_caption, gene_cells.cells_alt, gene_cells.cells_drawn, "values",
+        key=gene_cells.CELLS_KEY, options=(("by", gene_cells.GROUPINGS),), shapes=False,
+    ),
+    Figure(
+        "gene_movers", "What moves it most", "gene", movers.gene_movers, movers.movers_shown, movers.movers_caption,
+        movers.movers_alt, movers.movers_drawn, key=movers.MOVERS_KEY, selections=("pick",), options=(("n", ()),),
+        shapes=False,
+    ),
 )  # fmt: skip
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}
 """Every figure by its name."""
 
-_CLOUDS = {"scatter": scatter.scatter_cloud, "volcano": volcano.volcano_cloud, "ma": scatter.ma_cloud}
+_CLOUDS = {"scatter": scatter.scatter_cloud, "volcano": volcano.volcano_cloud, "ma": scatter.ma_cloud,
+           "mean_dispersion": genes.mean_dispersion_cloud}  # fmt: skip
 
 
 def figure_named(name: str) -> Figure:
@@ -97,9 +113,9 @@ def genes_in_box(view: Any, figure_name: str, ranges: Mapping[str, Sequence[floa
     Parameters
     ----------
     view
-        The perturbation's view.
+        The view that the figure takes.
     figure_name
-        ``"scatter"``, ``"volcano"`` or ``"ma"``.
+        ``"scatter"``, ``"volcano"``, ``"ma"`` or ``"mean_dispersion"``.
     ranges
         What Streamlit reports of the selection "box": ``{"x": [from, to], "y": [from, to]}``; empty gives nothing.
     options

@@ -79,6 +79,8 @@ class Cloud:
         Where to hang names first: ``"left"`` or ``"right"`` for each gene.
     not_drawn
         Genes that have no place in the plot.
+    hover
+        What the tooltip of a dot says, as Vega-Lite's channels of columns of ``genes``; by default the gene's change.
     """
 
     genes: pd.DataFrame
@@ -89,6 +91,7 @@ class Cloud:
     sides: NDArray[np.str_]
     not_drawn: int = 0
     at_edge: int = 0
+    hover: tuple[Spec, ...] = ()
 
     def pixels(self, on: Sheet) -> tuple[Floats, Floats]:
         """Positions inside the plot, y down."""
@@ -170,9 +173,10 @@ def draw_cloud(
     width: float | None = None,
     paper: bool | Paper = False,
     every: bool = False,
+    rows: Sequence[key.Row] | None = None,
 ) -> Drawing:
-    """The figure of a cloud, for screen or paper."""
-    rows = key_rows(view, cloud, highlight)
+    """The figure of a cloud, for screen or paper; ``rows`` is its key on paper, by default how many rise and fall."""
+    rows = key_rows(view, cloud, highlight) if rows is None else rows
     on = theme.sheet(paper, width, y_labels=cloud.y.labels(), strip=key.note_height(view, paper))
     x, y = cloud.pixels(on)
     spot = key.free_corner(x, y, cloud.genes["changed"].to_numpy(), rows, on) if on.paper else None
@@ -213,12 +217,12 @@ def screen_body(cloud: Cloud, dots: NDArray[np.bool_], *, every: bool) -> tuple[
     drawn = drawn.iloc[np.lexsort((drawn["weight"].to_numpy(), drawn["changed"].to_numpy()))]
     circles: Spec = {
         "name": "dots",
-        "data": {"values": dot_records(drawn)},
+        "data": {"values": dot_records(cloud, drawn)},
         "params": [PICK, BOX],
         # the unseen stroke makes a dot easier to hit
         "mark": {"type": "circle", "size": 28, "opacity": 1, "clip": False, "cursor": "pointer"}
         | ({} if every else {"stroke": "transparent", "strokeWidth": 5}),
-        "encoding": {"x": x, "y": y, "color": theme.roles(), "tooltip": TOOLTIP},
+        "encoding": {"x": x, "y": y, "color": theme.roles(), "tooltip": tooltip_of(cloud)},
     }
     return ([] if every else [tiles(cloud, ~dots)]), [circles]
 
@@ -233,15 +237,18 @@ TOOLTIP: list[Spec] = [
 ]
 
 
-def dot_records(genes: pd.DataFrame) -> list[Spec]:
+def tooltip_of(cloud: Cloud) -> list[Spec]:
+    """What the tooltip of a dot says."""
+    return list(cloud.hover) or TOOLTIP
+
+
+def dot_records(cloud: Cloud, genes: pd.DataFrame) -> list[Spec]:
     """Rows for dots, with all that the tooltip says."""
-    numbers = ("x", "y", "ctrl_mean", "pert_mean", "delta", "log2_fold_change")
-    return theme.records(
-        gene=genes["gene"].to_numpy(),
-        role=genes["role"].to_numpy(),
-        fdr=np.array([p_value(p) for p in genes["fdr"].to_numpy(dtype=float)], dtype=object),
-        **{c: genes[c].to_numpy(dtype=float) for c in numbers},
-    )
+    fields = ["x", "y", "role", *(item["field"] for item in tooltip_of(cloud))]
+    columns = {c: genes[c].to_numpy() for c in fields if c != "fdr"}
+    if "fdr" in fields:
+        columns["fdr"] = np.array([p_value(p) for p in genes["fdr"].to_numpy(dtype=float)], dtype=object)
+    return theme.records(**columns)
 
 
 def tiles(cloud: Cloud, which: NDArray[np.bool_]) -> Spec:
@@ -349,7 +356,7 @@ def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArra
     rows = [i for i, _ in names]
     genes = cloud.genes.iloc[rows]
     # on screen a name answers to pointer and click as its dot does
-    known = [{"x": x, "y": y} for x, y in genes[["x", "y"]].to_numpy()] if on.paper else dot_records(genes)
+    known = [{"x": x, "y": y} for x, y in genes[["x", "y"]].to_numpy()] if on.paper else dot_records(cloud, genes)
     places = place_records([plain(g, theme.LONGEST_LABEL) for g in genes["gene"]], [label for _, label in names])
     values = [a | b for a, b in zip(known, places, strict=True)]
     bold = ringed[rows]
@@ -357,7 +364,7 @@ def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArra
     for which, weight in ((~bold, "normal"), (bold, "bold")):
         some = [v for v, keep in zip(values, which, strict=True) if keep]
         if some:
-            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight, tooltip=TOOLTIP)
+            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight, tooltip=tooltip_of(cloud))
     return layers
 
 
@@ -419,8 +426,8 @@ def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
     }
     encoding: Spec = {"x": cloud.x.encoding("x"), "y": cloud.y.encoding("y")}
     if not on.paper:
-        encoding["tooltip"] = TOOLTIP
-    return [{"name": "rings", "data": {"values": dot_records(drawn)}, "mark": mark, "encoding": encoding}]
+        encoding["tooltip"] = tooltip_of(cloud)
+    return [{"name": "rings", "data": {"values": dot_records(cloud, drawn)}, "mark": mark, "encoding": encoding}]
 
 
 # -------------------------------------------------------------------------------------------- words and look-ups

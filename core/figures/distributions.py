@@ -129,19 +129,26 @@ def _tail_names(
     chosen = np.array([*ringed, *(i for i in dict.fromkeys(out) if i not in ringed)], dtype=int)
     if not len(chosen):
         return []
-    bin_of = np.clip(np.searchsorted(edges, delta[chosen], side="right") - 1, 0, len(total) - 1)
+    return names_over_bars(symbol[chosen], delta[chosen], len(ringed), edges, total, x, y, on)
+
+
+def names_over_bars(
+    symbols: Any, values: Floats, n_bold: int, edges: Floats, total: Any, x: Axis, y: Axis, on: Sheet
+) -> list[Spec]:
+    """Names hung over the bars in which their values lie, the first ``n_bold`` of them in bold and always."""
+    bin_of = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(total) - 1)
     middle = (edges[bin_of] + edges[bin_of + 1]) / 2
     height = np.maximum(total[bin_of], 1).astype(float)
     px, py = x.share(middle) * on.plot_width, (1 - y.share(height)) * on.plot_height
     labels = place_labels(
-        [plain(symbol[i], theme.LONGEST_LABEL) for i in chosen],
+        [plain(symbol, theme.LONGEST_LABEL) for symbol in symbols],
         px,
         py - on.text * 0.4,
         size=(on.plot_width, on.plot_height),
         text=on.text,
         dot=0.0,
         dots=(px[:0], py[:0]),
-        always=len(ringed),
+        always=n_bold,
         most=2 * NAMES_A_TAIL,
         above=True,
         wider=1.0 if on.paper else 1.07,
@@ -149,11 +156,11 @@ def _tail_names(
     )
     layers: list[Spec] = []
     for bold in (False, True):
-        some = [label for label in labels if (label.item < len(ringed)) == bold]
+        some = [label for label in labels if (label.item < n_bold) == bold]
         if not some:
             continue
         rows = theme.records(
-            name=np.array([plain(symbol[chosen[s.item]], theme.LONGEST_LABEL) for s in some], dtype=object),
+            name=np.array([plain(symbols[s.item], theme.LONGEST_LABEL) for s in some], dtype=object),
             x=middle[[s.item for s in some]],
             y=height[[s.item for s in some]],
             align=np.array([s.align for s in some], dtype=object),
@@ -467,6 +474,7 @@ def cells_alt(view: Any, **_: Any) -> str:
 
 MEAN_SCALES = ("counts", "log-normalized")
 LOWEST_GENE_MEAN = 1e-4
+MOST_NAMED = 24
 
 
 def gene_mean_distribution(
@@ -484,13 +492,13 @@ def gene_mean_distribution(
     view
         Anything with ``genes`` (columns ``mean``, ``mean_log``) and ``simulated``: a study or its view.
     highlight
-        Nothing is highlighted.
+        Symbols to name over the bars in which they lie.
     width
         Width on screen in px, where it is known.
     paper
         True or a :class:`~core.figures.theme.Paper` for print.
     scale
-        ``"counts"`` on a logarithmic axis with real numbers, or ``"log-normalized"``.
+        ``"counts"`` or ``"log-normalized"``, both on a logarithmic axis with real numbers.
 
     Raises
     ------
@@ -498,10 +506,8 @@ def gene_mean_distribution(
         If the scale is unknown, or the study holds no counts.
     """
     edges, counts = mean_bins(view, scale)
-    if scale == "counts":
-        x = theme.log_axis("Mean count a cell", float(edges[0]), float(edges[-1]))
-    else:
-        x = theme.linear_axis("Mean of log-normalized expression", float(edges[0]), float(edges[-1]))
+    what = "Mean count a cell" if scale == "counts" else "Mean log-normalized expression"
+    x = theme.log_axis(f"{what}, all cells", float(edges[0]), float(edges[-1]))
     y = theme.linear_axis("Genes", 0.0, 1.06 * max(float(counts.max(initial=1)), 1.0), about=5, form=",.0f")
     on = theme.sheet(
         paper, width, y_labels=y.labels(), strip=key.note_height(view, paper), height=None if paper else 300.0
@@ -509,7 +515,18 @@ def gene_mean_distribution(
     layers = [histogram(edges, counts.astype(float), x, y, on, "neutral")]
     if scale == "counts" and x.low < MEASURABLE_MEAN < x.high:
         layers.append(upright(MEASURABLE_MEAN, x, on))
+    layers += _named_means(view, scale, highlight, edges, counts, x, y, on)
     return theme.compose(layers + (key.note(view, on) if on.paper else []), on)
+
+
+def _named_means(
+    view: Any, scale: str, highlight: Sequence[str], edges: Floats, counts: Any, x: Axis, y: Axis, on: Sheet
+) -> list[Spec]:
+    """Names of highlighted genes over their bars."""
+    means = pd.Series(gene_means(view, scale), index=view.genes.index)
+    named = means[[gene for gene in highlight if gene in means.index]][:MOST_NAMED]
+    named = named[named >= LOWEST_GENE_MEAN]
+    return names_over_bars(named.index, named.to_numpy(), len(named), edges, counts, x, y, on) if len(named) else []
 
 
 def gene_means(view: Any, scale: str) -> Floats:
@@ -523,13 +540,9 @@ def gene_means(view: Any, scale: str) -> Floats:
 
 
 def mean_bins(view: Any, scale: str = "counts") -> tuple[Floats, Any]:
-    """Bins of the genes' means and genes in each; on the logarithmic axis from 0.0001 on."""
+    """Bins of the genes' means, of equal width on a logarithmic axis from 0.0001 on, and genes in each."""
     means = gene_means(view, scale)
-    means = means[np.isfinite(means)]
-    if scale == "log-normalized":
-        edges = np.linspace(0.0, max(float(means.max(initial=0.0)), 0.1) * 1.001, 61)
-        return edges, np.histogram(means, edges)[0]
-    shown = means[means >= LOWEST_GENE_MEAN]
+    shown = means[np.isfinite(means) & (means >= LOWEST_GENE_MEAN)]
     high = 10.0 ** math.ceil(math.log10(max(float(shown.max(initial=1.0)), 1.0)) - 1e-9)
     edges = np.geomspace(LOWEST_GENE_MEAN, max(high, 10.0), 71)
     return edges, np.histogram(shown, edges)[0]
@@ -545,26 +558,27 @@ def mean_caption(view: Any, *, scale: str = "counts", **_: Any) -> str:
     """What the distribution shows, in sentences."""
     means = gene_means(view, scale)
     means = means[np.isfinite(means)]
-    sentences = [f"Mean of {plural(len(means), 'gene')} over all cells."]
+    n_cells = getattr(view, "n_cells", None)
+    sentences = [f"Mean of {plural(len(means), 'gene')} over all {f'{number(n_cells)} ' if n_cells else ''}cells."]
+    hidden, zero = int((means < LOWEST_GENE_MEAN).sum()), int((means == 0).sum())
     if scale == "counts":
-        hidden, zero = int((means < LOWEST_GENE_MEAN).sum()), int((means == 0).sum())
         below = int((means < MEASURABLE_MEAN).sum())
         sentences.append(
             f"Left of the dashed line, {threshold(MEASURABLE_MEAN)} counts a cell, lie {number(below)}: a fall "
             "cannot be measured there."
         )
-        if hidden:
-            sentences.append(
-                f"{plural(hidden, 'gene')} below 0.0001 {'is' if hidden == 1 else 'are'} not drawn"
-                f"{f' ({number(zero)} never seen)' if zero else ''}."
-            )
+    if hidden:
+        sentences.append(
+            f"{plural(hidden, 'gene')} below 0.0001 {'is' if hidden == 1 else 'are'} not drawn"
+            f"{f' ({number(zero)} never seen)' if zero else ''}."
+        )
     return " ".join(sentences)
 
 
 def mean_drawn(view: Any, *, scale: str = "counts", **_: Any) -> str:
     """What the histogram of means draws, for a methods section."""
     counts = "mean counts a cell, not normalized, on a logarithmic axis"
-    kind = counts if scale == "counts" else f"mean of {view.methods.values}"
+    kind = counts if scale == "counts" else f"mean of {view.methods.values}, on a logarithmic axis"
     return f"number of genes by {kind}; {plural(len(view.genes), 'gene')} over all {plural(view.n_cells, 'cell')}"
 
 

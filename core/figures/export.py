@@ -121,7 +121,9 @@ def metadata(figure: Figure, view: Any, options: Mapping[str, Any]) -> dict[str,
 
 
 def subject_words(view: Any) -> str:
-    """What a view is about: the target and what was done to it, or the study."""
+    """What a view is about: the gene, the target and what was done to it, or the study."""
+    if getattr(view, "gene", None):
+        return plain(view.gene)
     target = getattr(view, "target", None)
     if target is None:
         return plain(view.study_name)
@@ -149,7 +151,7 @@ def file_name(name: str, view: Any, width_mm: float | None, format: str) -> str:
     format
         The ending.
     """
-    subject = getattr(view, "target", None) or view.study_name
+    subject = getattr(view, "gene", None) or getattr(view, "target", None) or view.study_name
     safe = re.sub(r"[^A-Za-z0-9.+-]+", "_", plain(subject)).strip("._-+")[:60] or "figure"
     parts = [*(["simulated"] if view.simulated else []), safe, name]
     parts += [f"{width_mm:g}mm"] if width_mm is not None else []

@@ -395,6 +395,26 @@ class Study:
         return self._table("genes_seen")
 
     @cached_property
+    def cell_codes(self) -> dict[str, np.ndarray]:
+        """Of every cell in file order: codes of target, guide, batch and stratum (see core.data.cells), and total."""
+        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def part_names(self, part: str) -> list[str]:
+        """Names behind the codes of a part of :attr:`cell_codes`: targets, guides, batches or strata."""
+        return list(self._record["parts"][part])
+
+    @cached_property
+    def controls(self) -> pd.DataFrame:
+        """Every gene in the controls: ctrl_mean (log-normalized; _counts, _normalized on those scales), pct_control."""
+        fields = (*MEANS.values(), "n_nonzero")
+        sums = {field: self._sums.row(field, -1) for field in fields}
+        means = self._means(sums, self.n_control, sums)
+        table = {name: mean for name, mean in means.items() if name.startswith("ctrl_")}
+        table["pct_control"] = sums["n_nonzero"] / max(self.n_control, 1)
+        return pd.DataFrame(table, index=self.genes.index)
+
+    @cached_property
     def gene_values(self) -> GeneMajor:
         """The turned file."""
         return GeneMajor.open(self.folder / "values" / _values_folder(self.roles))
@@ -478,8 +498,7 @@ class Study:
                 f"The totals cannot be taken without {target}: they are {self.roles.size_factors}, not those of all "
                 "genes. Choose the size factors all first."
             )
-        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
-            codes = {name: arrays[name] for name in arrays.files}
+        codes: dict[str, Any] = dict(self.cell_codes)
         totals = codes.pop("total") - self.values(own)
         codes["target"] = np.select(
             [codes["target"] == self._target(target), codes["target"] == CONTROL], [0, CONTROL], LEFT_OUT
@@ -553,6 +572,18 @@ class Study:
     def effects_path(self) -> Path:
         """The effects of all targets as an AnnData file."""
         return self._tables / "effects.h5ad"
+
+    def layer(self, name: str) -> np.ndarray:
+        """One layer of the effects of all targets, shape ``(targets, genes)``, read from the disk where it is used.
+
+        Raises
+        ------
+        OptionError
+            If the study has no such layer.
+        """
+        if name not in self._effects:
+            raise OptionError(f"The effects have no layer {name!r}. Take one of {', '.join(self._effects)}.")
+        return self._effects[name]
 
     def _target(self, target: str) -> int:
         if target not in self.targets.index:

@@ -9,6 +9,9 @@ from typing import Any
 
 import streamlit as st
 
+PAGE = "_page"
+"""Where the session keeps which page it is on; the shell says so."""
+
 
 def asked(key: str) -> str | None:
     """What the session or, on the first look at a page, the address asks for; the last one if the address has many."""
@@ -23,6 +26,7 @@ def pick(
     key: str,
     start: str | None,
     resolve: Callable[[str], str | None],
+    shared: bool = False,
     **look: Any,
 ) -> str | None:
     """The option picked by name in a select box that the address follows; other names for an option are understood.
@@ -36,8 +40,11 @@ def pick(
     resolve
         The option that a typed or linked text means; None where it means none: the text is then returned as it is,
         and it is for the caller to say that nothing is called so.
+    shared
+        Whether several pages have a box of this key: the one that is turned to then shows what the last one showed.
     """
-    is_new = key not in st.session_state
+    is_turned = shared and _page_is_turned(key)
+    is_new = is_turned or key not in st.session_state
     _take_settled(key)
     text = asked(key) or st.session_state.get(_unknown(key)) or start
     meant = resolve(text) if text else None
@@ -75,10 +82,51 @@ def read_in_any_case(key: str, options: Sequence[str]) -> None:
         st.rerun()
 
 
+def carry(*keys: str) -> None:
+    """Go on with choices made on another page: call it before their widgets are made, and :func:`keep` after.
+
+    A page that is left takes its widgets' choices with it, so they are written into the address again.
+    """
+    for key in keys:
+        kept = st.session_state.get(_kept(key))
+        if kept and key not in st.session_state and key not in st.query_params:
+            st.query_params[key] = kept
+
+
+def keep(*keys: str) -> None:
+    """Keep what the address says of these choices for the pages that share them."""
+    for key in keys:
+        st.session_state[_kept(key)] = st.query_params.get_all(key)
+
+
+def remember(key: str, value: str) -> None:
+    """Keep a choice that the address may not say yet, as where a picker was just told what to show."""
+    st.session_state[_kept(key)] = [value]
+
+
+def choose(key: str, value: str) -> None:
+    """Have a widget of :func:`pick` show another value from the next run on; for callbacks."""
+    st.session_state[_settled(key)] = value
+
+
 def settle(key: str, value: str | None) -> None:
     """Run the page again with another value in a widget that is made already, as when an alias was typed."""
     st.session_state[_settled(key)] = value
     st.rerun()
+
+
+def _page_is_turned(key: str) -> bool:
+    """Whether another page than this one had the box of this key last; its choice, or the address's, is then taken.
+
+    Each page's box has a memory of its own in the browser, which would show what this page showed before.
+    """
+    place, page = f"_page_of_{key}", st.session_state.get(PAGE)
+    if st.session_state.get(place) == page:
+        return False
+    st.session_state[place] = page
+    if key in st.query_params:
+        st.session_state[key] = st.query_params[key]
+    return True
 
 
 def _write(key: str, value: str) -> None:
@@ -94,6 +142,10 @@ def _take_settled(key: str) -> None:
 
 def _unknown(key: str) -> str:
     return f"_unknown_{key}"
+
+
+def _kept(key: str) -> str:
+    return f"_kept_{key}"
 
 
 def _settled(key: str) -> str:

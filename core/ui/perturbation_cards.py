@@ -15,6 +15,7 @@ from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import forget_box
 from core.ui.widgets import card_header, cloud_figure, figure, figure_card, table_download
+from core.views.genes import GenesView
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, p_value, plural, signed
 
@@ -80,8 +81,12 @@ def figure_options(name: str, study: Study) -> dict[str, Any]:
     return options
 
 
-def pick_highlights(view: PerturbationView, study: Study) -> tuple[tuple[str, ...], list[str]]:
-    """Genes to ring in the figure, typed or picked, and those typed names that are no gene of the study."""
+def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+    """Genes to ring in the figure, typed or picked, and those typed names that are no gene of the study.
+
+    The list goes with the user to every page that highlights genes.
+    """
+    address.carry("highlight")
     typed = st.multiselect(
         "Highlight genes",
         list(view.genes.index[:MOST_OFFERED]),
@@ -93,6 +98,7 @@ def pick_highlights(view: PerturbationView, study: Study) -> tuple[tuple[str, ..
         select_all=False,
         width=HIGHLIGHT_WIDTH,
     )
+    address.keep("highlight")
     words = [word for text in typed for word in re.split(r"[\s,;]+", text) if word]  # a pasted list is one text
     found = [word if word in view.genes.index else study.find_gene(word) for word in words]
     known = tuple(dict.fromkeys(gene for gene in found if gene is not None))

@@ -1,6 +1,7 @@
 """What is picked in a cloud of genes, dots and a box: the address has it, and the figure starts with it."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import streamlit as st
@@ -40,8 +41,12 @@ def start_of(chart: str) -> Start:
     return start
 
 
-def keep(chart: str, key: str) -> None:
-    """Write what was just picked in a figure into the address; a selection that was not touched is not reported."""
+def keep(chart: str, key: str, on_pick: Callable[[str], None] | None = None) -> None:
+    """Write what was just picked in a figure into the address; a selection that was not touched is not reported.
+
+    ``on_pick`` is told the gene of the dot that was clicked last, if one was.
+    """
+    before = picked().genes
     selection = st.session_state[key]["selection"]
     if BOX in selection:
         box = selection[BOX] or {}
@@ -52,7 +57,10 @@ def keep(chart: str, key: str) -> None:
     for name in (BOX, PICK):
         if not st.query_params.get(name):
             st.query_params.pop(name, None)
-    st.session_state[SEEN] = (chart, picked())
+    now = picked()
+    st.session_state[SEEN] = (chart, now)
+    if on_pick and now.genes and now.genes != before:
+        on_pick(now.genes[-1])
 
 
 def forget_box() -> None:

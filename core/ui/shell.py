@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import UnknownStudyError
-from core.ui import opening, state
+from core.ui import address, opening, state
 from core.ui.building import running_card
 from core.ui.errors import shown_errors
+from core.ui.gene_state import find_gene_box
 from core.views.text import number
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,8 @@ page = st.navigation(
     {
         "Explore": [
             st.Page(ROOT / "pages" / "study.py", title="Study", icon=":material/grid_view:", default=True),
+            st.Page(ROOT / "pages" / "genes.py", title="Genes", icon=":material/genetics:"),
+            st.Page(ROOT / "pages" / "gene.py", title="Gene", icon=":material/search:"),
             st.Page(ROOT / "pages" / "perturbation.py", title="Perturbation", icon=":material/target:"),
         ]
     },
@@ -54,6 +57,8 @@ with shown_errors():
     asks = opening.open_from_address()  # before the picker, whose own choice would stand in the address
     with st.sidebar:
         study_picker()
+        find_gene_box()
         running_card()
     if not asks:
+        st.session_state[address.PAGE] = page.url_path
         page.run()

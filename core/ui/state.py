@@ -18,13 +18,19 @@ from core.jobs.queue import Job
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
 from core.store import Study, StudyRecord
 from core.ui import address
+from core.views.gene import GeneView
+from core.views.gene_cells import GeneCellsView
+from core.views.genes import GenesView
 from core.views.perturbation import PerturbationView
 from core.views.perturbation import perturbation_view as make_perturbation_view
 from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
 from core.views.text import escape_markdown
 
-View = PerturbationView | StudyView
+PageView = PerturbationView | StudyView | GenesView | GeneView
+View = PageView | GeneCellsView
+THRESHOLDS = ("fdr", "fold", "within")
+"""Keys of one choice for every page."""
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
 
 
@@ -189,6 +195,7 @@ class Thresholds:
 
 def pick_thresholds(study: Study) -> Thresholds:
     """What counts as changed, from the popover beside the picker."""
+    address.carry(*THRESHOLDS)
     with st.popover("Thresholds", type="tertiary", icon=":material/tune:"):
         fdr = st.number_input(
             "FDR below", 0.0001, 0.5, FDR_THRESHOLD, 0.01, format="%g", key="fdr", bind="query-params",
@@ -207,6 +214,7 @@ def pick_thresholds(study: Study) -> Thresholds:
                 bind="query-params",
                 help="Compares cells only with controls of the same group (van Elteren's test).",
             )
+    address.keep(*THRESHOLDS)
     return Thresholds(fdr, fold, stratified)
 
 
@@ -240,7 +248,10 @@ def study_view(study: Study) -> StudyView:
 
 def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
-    fields = ("fingerprint", "target", "fdr", "fold", "stratified", "left_out_of_totals")
+    fields = (
+        "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "mean_cut",
+        "dispersion_cut",
+    )  # fmt: skip
     return tuple(getattr(view, field, "") for field in fields)
 
 

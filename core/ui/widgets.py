@@ -1,6 +1,6 @@
 """The pieces of a page, in the order in which every page has them: header, headline, vitals, cards, figures, tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,7 +15,8 @@ from core.ui import picks, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import Picks
-from core.ui.state import View
+from core.ui.state import PageView, View
+from core.views.genes import GenesView
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_html, escape_markdown, plain
@@ -33,20 +34,20 @@ def page_header() -> tuple[DeltaGenerator, DeltaGenerator]:
     return heading, picker.container(horizontal=True, vertical_alignment="bottom")
 
 
-def title(view: View) -> None:
+def title(view: PageView) -> None:
     """The crumb and the name of the thing itself."""
     with st.container(gap=None):
         st.caption(view.crumb)
-        st.title(escape_markdown(getattr(view, "target", view.study_name), longest=60), anchor=False)
+        st.title(escape_markdown(view.title, longest=60), anchor=False)
 
 
-def headline(view: View) -> None:
+def headline(view: PageView) -> None:
     """The sentence that answers the page's question."""
     with st.container(key="headline"):
         st.markdown(view.headline)
 
 
-def numbers(view: View) -> None:
+def numbers(view: PageView) -> None:
     """The simulated band, at most two notes, the vitals."""
     if view.simulated:
         simulated_band()
@@ -128,14 +129,22 @@ def figure(name: str, view: View, *, frame: int | None = None, **options: Any) -
     st.caption(drawn.caption)
 
 
-def cloud_figure(name: str, view: PerturbationView, **options: Any) -> Picks:
-    """A cloud of genes with its key and caption; what is picked in it, by hand or by the address."""
+def cloud_figure(
+    name: str, view: PerturbationView | GenesView, *, on_pick: Callable[[str], None] | None = None, **options: Any
+) -> Picks:
+    """A cloud of genes with its key and caption; what is picked in it, by hand or by the address.
+
+    ``on_pick`` is called with the gene whose dot was clicked last, before the page runs again.
+    """
     drawn = state.drawn_figure(name, view, **options)
     chart = _chart_key(name, view)
     start, key = picks.start_of(chart)
     known = [gene for gene in start.genes if gene in view.genes.index]
     st.vega_lite_chart(
-        started_with(drawn.spec, known, start.box), key=key, on_select=partial(picks.keep, chart, key), alt=drawn.alt
+        started_with(drawn.spec, known, start.box),
+        key=key,
+        on_select=partial(picks.keep, chart, key, on_pick),
+        alt=drawn.alt,
     )
     key_line(FIGURES[name].key)
     st.caption(drawn.caption)
@@ -143,7 +152,7 @@ def cloud_figure(name: str, view: PerturbationView, **options: Any) -> Picks:
 
 
 def _chart_key(name: str, view: View) -> str:
-    return f"figure {name} {plain(getattr(view, 'target', ''))}"
+    return f"figure {name} {plain(getattr(view, 'gene', '') or getattr(view, 'target', ''))}"
 
 
 def key_line(entries: Sequence[tuple[str, str, str]]) -> None:

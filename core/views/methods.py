@@ -61,6 +61,17 @@ def target_methods(facts: Facts) -> Methods:
     return _methods(facts.study, who, word, changed, facts.left_out_of_totals)
 
 
+def gene_methods(study: Any, gene: str, word: str, fdr: float, fold: float) -> Methods:
+    """What a paper should say of one gene's figures; ``word`` is the stratum compared within ("" where none)."""
+    changed = (
+        f"moved: FDR < {text.threshold(fdr)} (within each target) and at least {text.threshold(fold)}-fold in mean "
+        f"normalized counts (pseudocount {PSEUDOCOUNT})"
+    )
+    targets = text.plural(len(study.targets), "target")
+    who = f"{text.plain(gene, 60)} in {text.plural(study.n_perturbed, 'cell')} of {targets}"
+    return _methods(study, who, word, changed)
+
+
 def study_methods(study: Any) -> Methods:
     """What a paper should say of a study's figures and tables."""
     targets, cells = text.plural(len(study.targets), "target"), text.plural(study.n_perturbed, "cell")

@@ -481,3 +481,45 @@ def test_a_real_screen_is_opened_through_the_page(page, empty_server, real_data,
 
     for sentence in sentences:
         expect(page.get_by_text(sentence).first).to_be_visible(timeout=LONG)
+
+
+# --------------------------------------------------------------------------------------------------------- genes
+
+
+def test_a_search_for_an_alias_leads_to_the_gene_and_what_moves_it_leads_to_the_perturbation(page, server):
+    ready(page, f"{server.url}{PERTURBATION}&fold=1.2")
+
+    pick(page, "Find a gene", "ENSG00090000002")
+
+    expect(title(page)).to_have_text("GENE2")
+    effect_chart(page)
+    expect(page).to_have_url(re.compile("/gene[?].*gene=GENE2"))
+    expect(page).to_have_url(re.compile("study=screen"))
+    expect(page).to_have_url(re.compile("fold=1.2"))
+    expect(page.get_by_text("1 knock-down of 5 moves it", exact=True)).to_be_visible()
+
+    page.get_by_role("radio", name="Batch").or_(page.get_by_role("button", name="Batch")).first.click()
+    expect(page).to_have_url(re.compile("split=Batch"))
+
+    pick(page, "Find a gene", "gene3")
+    expect(title(page)).to_have_text("GENE3")
+    page.get_by_role("link", name="All that GENE3 knock-down does").click()
+    expect(title(page)).to_have_text("GENE3")
+    expect(page).to_have_url(re.compile("/perturbation[?].*target=GENE3"))
+    expect(page).to_have_url(re.compile("fold=1.2"))
+
+
+def test_a_dot_among_all_genes_is_picked_and_a_pasted_list_goes_along_to_the_perturbation(page, server):
+    ready(page, f"{server.url}/genes?study=demo&highlight=ACTB")
+    dots = page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .dots_marks path")
+    gene = re.search(r"Gene: ([^;]+)", dots.nth(-1).get_attribute("aria-label") or "")
+    assert gene is not None
+
+    dots.nth(-1).click(force=True)
+
+    expect(page.locator(".st-key-card-gene h2").first).to_have_text(gene[1])
+    expect(page).to_have_url(re.compile(f"gene={gene[1]}"))
+
+    page.get_by_role("link", name="Perturbation").click()
+    effect_chart(page)
+    expect(page).to_have_url(re.compile("highlight=ACTB"))

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.figures import FIGURES
 from core.views.methods import Methods
+from tests.figures.gene_views import make_all_genes, make_gene, make_gene_cells
 
 
 def make_genes(n_genes: int = 3000, seed: int = 0, fdr: float = 0.05, fold: float = 1.4) -> pd.DataFrame:
@@ -168,6 +170,14 @@ def view() -> SimpleNamespace:
 def study() -> SimpleNamespace:
     """A study of 150 targets."""
     return make_study()
+
+
+@pytest.fixture(scope="session")
+def subject(view, study):
+    """The view that a figure takes."""
+    views = {"perturbation": view, "study": study, "genes": make_all_genes(), "gene": make_gene()}
+    views["gene_cells"] = make_gene_cells()
+    return lambda name: views[FIGURES[name].subject]
 
 
 @pytest.fixture(scope="session")

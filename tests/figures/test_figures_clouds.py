@@ -10,7 +10,7 @@ from core.figures import FIGURES, genes_in_box
 from core.figures.cloud import MOST_DOTS, TILES
 from core.figures.theme import ROLES
 
-CLOUDS = [name for name, figure in FIGURES.items() if figure.cloud]
+CLOUDS = [name for name, figure in FIGURES.items() if figure.cloud and figure.subject == "perturbation"]
 HOSTILE = {
     "html": "<script>alert(1)</script>",
     "formula": '=HYPERLINK("http://x",1)',

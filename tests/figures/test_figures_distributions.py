@@ -54,8 +54,17 @@ def test_the_genes_means_are_counted_once_each(study, scale):
     table = FIGURES["gene_mean_distribution"].data(study, scale=scale)
 
     column = study.genes["mean" if scale == "counts" else "mean_log"]
-    drawn = column >= 1e-4 if scale == "counts" else column >= 0
-    assert table["genes"].sum() == drawn.sum()
+    assert table["genes"].sum() == (column >= 1e-4).sum()
+
+
+@pytest.mark.parametrize("scale", ["counts", "log-normalized"])
+def test_the_genes_means_stand_on_a_logarithmic_axis_with_real_numbers(study, read, scale):
+    spec = FIGURES["gene_mean_distribution"].draw(study, scale=scale, highlight=["GENE0"]).to_dict(validate=True)
+
+    x = read.marks(spec, "rect")[0]["encoding"]["x"]
+    assert x["scale"]["type"] == "log" and {0.01, 1.0} <= set(x["axis"]["values"])
+    assert "GENE0" in {row["name"] for text in read.marks(spec, "text") for row in read.rows(text)}
+    assert "3 never seen" in FIGURES["gene_mean_distribution"].caption(study, scale=scale)
 
 
 def test_genes_too_low_to_draw_are_counted_in_the_caption(study):

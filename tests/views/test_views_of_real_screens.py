@@ -7,7 +7,7 @@ import pytest
 
 from core.schema import ALL_PERTURBED
 from core.store import open_study
-from core.views import perturbation_view, study_view
+from core.views import gene_cells_view, gene_view, genes_view, perturbation_view, study_view
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FILES = {
@@ -68,6 +68,50 @@ def test_bach2_answers_to_few_targets_once_conditions_are_compared_within(screen
 
     assert within < pooled
     assert "within condition" in perturbation_view(study, targets[0]).crumb
+
+
+@pytest.mark.parametrize("gene", ["HBZ", "HBG2"])
+def test_klf1_raises_the_fetal_globins_on_their_own_pages(screen, gene):
+    view = gene_view(screen("norman"), gene)
+
+    moved = view.others[view.others["role"] == "up"]
+    assert "KLF1" in moved.index and moved.loc["KLF1", "delta_low"] > 0
+    shown = gene_cells_view(screen("norman"), view).by("target").rows.set_index("group")
+    assert (shown.loc["KLF1", "mean"] if "KLF1" in shown.index else 9) > shown.loc["controls", "mean"]
+
+
+def test_hbe1s_page_says_that_it_is_44_percent_of_control_counts(screen):
+    view = gene_view(screen("schraivogel"), "HBE1")
+
+    assert "HBE1 is 44\u00a0% of all control counts" in view.notes[0].text
+    assert view.as_target is not None and "leaves 29\u00a0%" in view.as_target.headline
+    assert "HBE1" in genes_view(screen("schraivogel")).headline
+
+
+def test_bach2s_page_counts_targets_within_condition_and_says_why(screen):
+    study = screen("datlinger")
+
+    view, pooled = gene_view(study, "BACH2"), gene_view(study, "BACH2", stratified=False)
+
+    targets = study.targets.index
+    for shown, stratified in ((view, None), (pooled, False)):
+        own_page = [t for t in targets if "BACH2" in _called(perturbation_view(study, t, stratified=stratified))]
+        assert set(shown.movers.index[shown.movers["fdr"] < 0.05]) == set(own_page)
+    assert (view.movers["fdr"] < 0.05).sum() < (pooled.movers["fdr"] < 0.05).sum()
+    assert "within condition" in view.headline
+    assert any("differs between condition groups" in caution for caution in view.cautions)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_gene_of_a_real_screen_has_a_page_of_short_words(screen, name):
+    study = screen(name)
+    for gene in study.genes.index[:: max(len(study.genes) // 60, 1)]:
+        view = gene_view(study, gene)
+        words = [w for w in re.sub(r"\([^()]*\)", "", view.headline).split() if re.search(r"\w", w)]
+
+        assert len(words) <= 30, view.headline
+        assert all(len(v.value) <= 9 for v in view.vitals)
+        assert not re.search(r"nan|inf\b", " ".join([view.headline, view.sentence, *view.cautions]))
 
 
 def _called(view):

@@ -1,0 +1,84 @@
+"""What moves one gene: every target's effect on it, the strongest first."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data.neighbours import neighbours
+from core.errors import OptionError
+from core.views.facts import EFFECT_COLUMNS
+from core.views.transcript import split_combination
+
+MOVER_COLUMNS = (
+    "target", "n_cells", "ctrl_mean", "pert_mean", "delta", "delta_low", "delta_high", "log2_fold_change", "p_value",
+    "log10_p", "fdr", "pct_control", "pct_target", "role", "own", "next_door",
+)  # fmt: skip
+"""Columns of the table, always in this order."""
+
+
+def movers_table(study: Any, gene: str, fdr: float, fold: float, stratified: bool) -> pd.DataFrame:
+    r"""What every target does to one gene.
+
+    Parameters
+    ----------
+    study
+        An opened study.
+    gene
+        A measured gene.
+    fdr, fold
+        A target moves the gene at an FDR (within that target, over all genes) below ``fdr`` and a mean normalized count
+        at least ``fold`` times higher or lower.
+    stratified
+        Take effect and test from within strata.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns :data:`MOVER_COLUMNS`, indexed by target: those that move the gene first, by \|delta\|; then those
+        that pass the FDR alone; then the others by p. ``role`` is ``down``, ``up`` or ``neutral``; ``own`` marks
+        targets that perturb the gene itself, ``next_door`` those that lie beside it on the genome.
+
+    Raises
+    ------
+    OptionError
+        If the stratified effect is asked of a study without strata, or a threshold makes no sense.
+    UnknownGeneError
+        If the study does not measure the gene.
+    """
+    _check(study, fdr, fold, stratified)
+    effects = study.gene_effects(gene)
+    if stratified:
+        twins = {twin: column for column, twin in EFFECT_COLUMNS.items() if twin in effects}
+        effects = effects.drop(columns=list(twins.values())).rename(columns=twins)
+    moved = (effects["fdr"] < fdr) & (effects["log2_fold_change"].abs() >= math.log2(fold) - 1e-12)
+    near = set(neighbours(gene))
+    parts = [_genes_of(str(target), str(own)) for target, own in study.targets["own_gene"].items()]
+    table = effects.assign(
+        target=effects.index.astype(str),
+        n_cells=study.targets["n_cells"].to_numpy(),
+        delta_low=effects["delta"] - 1.96 * effects["delta_se"],
+        delta_high=effects["delta"] + 1.96 * effects["delta_se"],
+        role=np.where(~moved, "neutral", np.where(effects["delta"] < 0, "down", "up")),
+        own=[gene in genes for genes in parts],
+        next_door=[bool(near.intersection(genes)) for genes in parts],
+    )
+    size, p = -table["delta"].abs().fillna(0.0), table["log10_p"].fillna(1.0)
+    rank = np.select([moved, table["fdr"] < fdr], [0, 1], 2)
+    order = np.lexsort((np.where(rank < 2, size, p), rank))
+    return table[list(MOVER_COLUMNS)].iloc[order].rename_axis(None)
+
+
+def _check(study: Any, fdr: float, fold: float, stratified: bool) -> None:
+    if not 0 < fdr <= 1:
+        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
+    if not (math.isfinite(fold) and fold >= 1):
+        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
+    if stratified and not study.has_strata:
+        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
+
+
+def _genes_of(target: str, own_gene: str) -> tuple[str, ...]:
+    """The genes that a target perturbs, by the names the file measures them under where it does."""
+    return (own_gene,) if own_gene else split_combination(target, in_genes=False)

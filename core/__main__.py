@@ -17,6 +17,8 @@ from core.settings import settings
 LOG_SCALE = {"scale": "log-normalized"}
 OF_ONE_GENE = ("gene", "gene_cells")
 """Subjects of figures that ``--gene`` names; elsewhere it names genes to highlight."""
+OF_TWO = ("pair", "combination", "studies")
+"""Subjects of figures that compare."""
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -116,6 +118,23 @@ def _effects(args: argparse.Namespace) -> None:
         raise OptionError(f"{args.out} should end in .h5ad (all targets) or .csv (one target).")
 
 
+def _similarity(args: argparse.Namespace) -> None:
+    from core.figures.export import table_bytes
+    from core.store.files import refuse_source, unfinished_file
+    from core.store.sweep import worker_threads
+    from core.views.similar import similarity_table
+
+    study = _study(args)
+    refuse_source(args.out, study.path)
+    kind = args.out.suffix.removeprefix(".")
+    if kind not in ("csv", "parquet"):
+        raise OptionError(f"{args.out} should end in .csv or .parquet.")
+    content = table_bytes(similarity_table(study, worker_threads(settings().threads)), kind)
+    with unfinished_file(args.out) as temporary:
+        temporary.write_bytes(content)
+    print(args.out)
+
+
 def _preprocess(args: argparse.Namespace) -> None:
     from core.jobs.progress import reporter
     from core.store.preprocess import preprocess
@@ -140,7 +159,7 @@ def _export(args: argparse.Namespace) -> None:
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
     genes = [_gene(study, gene) for gene in args.gene]
-    view = _view(study, figure.subject, args.target, genes)
+    view = _view(study, figure.subject, args, genes)
     options = dict(_option(text) for text in args.option)
     known = [name for name, _ in figure.options]
     for name in options:
@@ -266,18 +285,46 @@ def _gene(study: Any, name: str) -> str:
     return found
 
 
-def _view(study: Any, subject: str, target: str | None, genes: Sequence[str] = ()) -> Any:
-    from core.views import gene_cells_view, gene_view, genes_view, perturbation_view, study_view
+def _view(study: Any, subject: str, args: argparse.Namespace, genes: Sequence[str]) -> Any:
+    """What a figure of that subject shows, by the options of the command."""
+    from core.views import genes_view, perturbation_view, study_view
+    from core.views.compare_map import map_view
 
     if subject in OF_ONE_GENE:
-        if len(genes) != 1:
-            raise OptionError(f"This figure is of one gene: give --gene once, not {len(genes)} times.")
-        view = gene_view(study, genes[0])
-        chosen = [_target(study, target)] if target else []
-        return view if subject == "gene" else gene_cells_view(study, view, chosen)
-    if subject in ("study", "genes"):
-        return study_view(study) if subject == "study" else genes_view(study)
-    return perturbation_view(study, _target(study, target))
+        return _view_of_gene(study, subject, args.target, genes)
+    if subject in OF_TWO:
+        return _view_of_two(study, subject, args)
+    of_all: dict[str, Callable[[Any], Any]] = {"study": study_view, "genes": genes_view, "map": map_view}
+    return of_all[subject](study) if subject in of_all else perturbation_view(study, _target(study, args.target))
+
+
+def _view_of_gene(study: Any, subject: str, target: str | None, genes: Sequence[str]) -> Any:
+    from core.views import gene_cells_view, gene_view
+
+    if len(genes) != 1:
+        raise OptionError(f"This figure is of one gene: give --gene once, not {len(genes)} times.")
+    view = gene_view(study, genes[0])
+    return view if subject == "gene" else gene_cells_view(study, view, [_target(study, target)] if target else [])
+
+
+def _view_of_two(study: Any, subject: str, args: argparse.Namespace) -> Any:
+    from core.store import open_study
+    from core.views.combination import combination_view
+    from core.views.compare import pair_view
+    from core.views.two_studies import studies_view
+
+    if args.target is None:
+        raise OptionError(f"The figure {subject} is of one target: add --target NAME.")
+    picked = _target(study, args.target)
+    if subject == "combination":
+        return combination_view(study, picked)
+    if subject == "pair":
+        if args.beside is None:
+            raise OptionError("The figure pair is of two targets: add --with NAME.")
+        return pair_view(study, picked, _target(study, args.beside))
+    if args.other is None:
+        raise OptionError("The figure studies is of two studies: add --other FILE, or the id or name of a study.")
+    return studies_view(study, open_study(args.other), picked)
 
 
 def _write_csv(table: Any, path: Path) -> None:
@@ -293,9 +340,11 @@ def _write_plots(study: Any, target: str | None, folder: Path, figures: dict[str
     from core.figures import figure_named
     from core.figures.export import export_figure
     from core.store.files import unfinished_file
+    from core.views import perturbation_view, study_view
 
     for name, options in figures.items():
-        view = _view(study, figure_named(name).subject, target)
+        subject = figure_named(name).subject
+        view = study_view(study) if subject == "study" else perturbation_view(study, _target(study, target))
         for kind in ("svg", "png"):
             path = folder / f"{name}.{kind}"
             content = export_figure(name, view, format=kind, width_mm=114, **options)
@@ -352,12 +401,16 @@ def _parser() -> argparse.ArgumentParser:
     effects = verb("effects", _effects, "write effects and tests: all targets (.h5ad) or one (.csv)", roles)
     effects.add_argument("--out", type=Path, required=True, metavar="X.h5ad|X.csv")
     effects.add_argument("--target")
+    similarity = verb("similarity", _similarity, "write the correlation of all pairs of targets", roles)
+    similarity.add_argument("--out", type=Path, required=True, metavar="X.csv|X.parquet")
     preprocess = verb("preprocess", _preprocess, "write log-normalized X, variable genes and X_hvg", roles)
     preprocess.add_argument("out", type=Path, metavar="OUT.h5ad")
     preprocess.add_argument("--num-hvgs", type=int, default=2000)
     export = verb("export", _export, "write one figure for paper", roles)
     export.add_argument("--figure", required=True)
     export.add_argument("--target")
+    export.add_argument("--with", dest="beside", metavar="TARGET", help="the second target of the figure pair")
+    export.add_argument("--other", metavar="FILE", help="the second study of the figure studies")
     export.add_argument(
         "--gene", action="append", default=[], help="the gene of a gene's figure, or one to highlight; may be repeated"
     )

@@ -314,6 +314,41 @@ def test_export_writes_the_figure_its_data_and_its_methods(kind, magic, place, t
     assert "Mann" in methods and "Benjamini" in methods
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [["effect_map"], ["correlation_map"], ["pair", "--target", "GENE3", "--with", "gene11"]],
+    ids=lambda a: a[0],
+)
+def test_figures_that_compare_targets_are_exported_too(asked, place, tmp_path, succeed):
+    succeed(
+        "export", place / "mine.h5ad", "--figure", *asked, "--format", "svg", "--out", tmp_path / "x.svg", "--data",
+        tmp_path / "x.csv",
+    )  # fmt: skip
+    assert b"<svg" in (tmp_path / "x.svg").read_bytes()
+    assert len(pd.read_csv(tmp_path / "x.csv"))
+
+
+def test_similarity_writes_a_square_of_all_targets(place, tmp_path, succeed):
+    succeed("similarity", place / "mine.h5ad", "--out", tmp_path / "r.csv")
+
+    table = pd.read_csv(tmp_path / "r.csv", index_col="target")
+    assert list(table.index) == list(table.columns)
+    assert table.loc["GENE3", "GENE11"] == pytest.approx(table.loc["GENE11", "GENE3"], abs=1e-6)
+
+
+def test_a_pair_without_its_second_target_and_a_combination_that_is_none_are_refused(place, tmp_path, run):
+    for asked, said in (
+        (["pair", "--target", "GENE3"], "--with"),
+        (["pair"], "--target"),
+        (["combination", "--target", "GENE3"], "no combination"),
+        (["studies", "--target", "GENE3"], "--other"),
+    ):
+        code, _, err = run(
+            "export", place / "mine.h5ad", "--figure", *asked, "--format", "svg", "--out", tmp_path / "x.svg"
+        )
+        assert code == 1 and said in one_error(err) and not (tmp_path / "x.svg").exists()
+
+
 def test_a_figure_of_no_name_is_refused_with_those_there_are(place, tmp_path, run):
     code, _, err = run(
         "export", place / "mine.h5ad", "--figure", "vulcano", "--format", "svg", "--out", tmp_path / "x.svg"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import OptionError
-from core.figures import bars, cloud, distributions, gene_cells, genes, movers, scatter, study, volcano
+from core.figures import bars, cloud, distributions, gene_cells, genes, heatmap, movers, pair, scatter, study, volcano
 from core.figures.cloud import started_with
 from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
@@ -86,12 +86,37 @@ _FIGURES = (
         movers.movers_alt, movers.movers_drawn, key=movers.MOVERS_KEY, selections=("pick",), options=(("n", ()),),
         shapes=False,
     ),
+    Figure(
+        "effect_map", "Effects of targets, clustered", "map", heatmap.profiles, heatmap.profiles_data,
+        heatmap.profiles_caption, heatmap.profiles_alt, heatmap.profiles_drawn, "values", key=heatmap.HEATMAP_KEY,
+        shapes=False,
+    ),
+    Figure(
+        "correlation_map", "Correlation of targets, clustered", "map", heatmap.correlation_map,
+        heatmap.correlation_data, heatmap.correlation_caption, heatmap.correlation_alt, heatmap.correlation_drawn,
+        "values", key=heatmap.CORRELATION_KEY, shapes=False,
+    ),
+    *(
+        Figure(
+            name, title, name, pair.pair, pair.pair_data, pair.pair_caption, pair.pair_alt, pair.pair_drawn,
+            key=keys, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+        )
+        for name, title, keys in (
+            ("pair", "Two targets against each other, one dot a gene", pair.PAIR_KEY),
+            ("combination", "Observed against added up, one dot a gene", pair.COMBINATION_KEY),
+            ("studies", "One target in two studies, one dot a gene", pair.PAIR_KEY),
+        )
+    ),
 )  # fmt: skip
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in _FIGURES}
 """Every figure by its name."""
 
-_CLOUDS = {"scatter": scatter.scatter_cloud, "volcano": volcano.volcano_cloud, "ma": scatter.ma_cloud,
-           "mean_dispersion": genes.mean_dispersion_cloud}  # fmt: skip
+_CLOUDS = {
+    "scatter": scatter.scatter_cloud,
+    "volcano": volcano.volcano_cloud,
+    "ma": scatter.ma_cloud,
+    "mean_dispersion": genes.mean_dispersion_cloud,
+} | dict.fromkeys(("pair", "combination", "studies"), pair.pair_cloud)
 
 
 def figure_named(name: str) -> Figure:

@@ -196,7 +196,7 @@ def _bar_layers(
     bars: Spec = {
         "name": "bars",
         "mark": {"type": "bar", "opacity": 1},
-        "encoding": {"x": x, "y": y, "color": theme.roles()} | ({} if on.paper else {"tooltip": TOOLTIP}),
+        "encoding": {"x": x, "y": y, "color": theme.roles()} | ({} if on.paper else {"tooltip": list(TOOLTIP)}),
     }
     whiskers: Spec = {
         "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},

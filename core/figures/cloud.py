@@ -33,6 +33,16 @@ KEY = (
     ("tiles", "faint", "how many genes lie there"),
 )
 
+TOOLTIP: tuple[Spec, ...] = (
+    {"field": "gene", "type": "nominal", "title": "Gene"},
+    {"field": "ctrl_mean", "type": "quantitative", "format": ".2f", "title": "Control"},
+    {"field": "pert_mean", "type": "quantitative", "format": ".2f", "title": "Perturbed"},
+    {"field": "delta", "type": "quantitative", "format": "+.2f", "title": "delta"},
+    {"field": "log2_fold_change", "type": "quantitative", "format": "+.2f", "title": "log2 FC"},
+    {"field": "fdr", "type": "nominal", "title": "FDR"},
+)
+TOOLTIP_P_VALUES = ("fdr", "fdr_x", "fdr_y")
+
 PICK: Spec = {
     "name": "pick",
     # a click on a dot, its name or its ring; elsewhere Vega would report a gene called null
@@ -77,10 +87,12 @@ class Cloud:
         Symbols that the perturbation itself is about.
     sides
         Where to hang names first: ``"left"`` or ``"right"`` for each gene.
-    not_drawn
-        Genes that have no place in the plot.
-    hover
-        What the tooltip of a dot says, as Vega-Lite's channels of columns of ``genes``; by default the gene's change.
+    not_drawn, at_edge
+        Genes that have no place in the plot; those drawn at its edge.
+    tooltip
+        What a dot says.
+    words
+        What the printed key says of the genes of each role: role, then one and many.
     """
 
     genes: pd.DataFrame
@@ -91,7 +103,8 @@ class Cloud:
     sides: NDArray[np.str_]
     not_drawn: int = 0
     at_edge: int = 0
-    hover: tuple[Spec, ...] = ()
+    tooltip: tuple[Spec, ...] = TOOLTIP
+    words: tuple[tuple[str, str, str], ...] = (("up", "gene rises", "genes rise"), ("down", "gene falls", "genes fall"))
 
     def pixels(self, on: Sheet) -> tuple[Floats, Floats]:
         """Positions inside the plot, y down."""
@@ -222,33 +235,21 @@ def screen_body(cloud: Cloud, dots: NDArray[np.bool_], *, every: bool) -> tuple[
         # the unseen stroke makes a dot easier to hit
         "mark": {"type": "circle", "size": 28, "opacity": 1, "clip": False, "cursor": "pointer"}
         | ({} if every else {"stroke": "transparent", "strokeWidth": 5}),
-        "encoding": {"x": x, "y": y, "color": theme.roles(), "tooltip": tooltip_of(cloud)},
+        "encoding": {"x": x, "y": y, "color": theme.roles(), "tooltip": list(cloud.tooltip)},
     }
     return ([] if every else [tiles(cloud, ~dots)]), [circles]
 
 
-TOOLTIP: list[Spec] = [
-    {"field": "gene", "type": "nominal", "title": "Gene"},
-    {"field": "ctrl_mean", "type": "quantitative", "format": ".2f", "title": "Control"},
-    {"field": "pert_mean", "type": "quantitative", "format": ".2f", "title": "Perturbed"},
-    {"field": "delta", "type": "quantitative", "format": "+.2f", "title": "delta"},
-    {"field": "log2_fold_change", "type": "quantitative", "format": "+.2f", "title": "log2 FC"},
-    {"field": "fdr", "type": "nominal", "title": "FDR"},
-]
-
-
-def tooltip_of(cloud: Cloud) -> list[Spec]:
-    """What the tooltip of a dot says."""
-    return list(cloud.hover) or TOOLTIP
-
-
 def dot_records(cloud: Cloud, genes: pd.DataFrame) -> list[Spec]:
     """Rows for dots, with all that the tooltip says."""
-    fields = ["x", "y", "role", *(item["field"] for item in tooltip_of(cloud))]
-    columns = {c: genes[c].to_numpy() for c in fields if c != "fdr"}
-    if "fdr" in fields:
-        columns["fdr"] = np.array([p_value(p) for p in genes["fdr"].to_numpy(dtype=float)], dtype=object)
-    return theme.records(**columns)
+    fields = dict.fromkeys(["x", "y", "role", *(item["field"] for item in cloud.tooltip)])
+    return theme.records(**{field: _told(genes[field], field) for field in fields})
+
+
+def _told(column: pd.Series, field: str) -> NDArray[Any]:
+    if field in TOOLTIP_P_VALUES:
+        return np.array([p_value(p) for p in column.to_numpy(dtype=float)], dtype=object)
+    return column.to_numpy()
 
 
 def tiles(cloud: Cloud, which: NDArray[np.bool_]) -> Spec:
@@ -364,7 +365,7 @@ def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArra
     for which, weight in ((~bold, "normal"), (bold, "bold")):
         some = [v for v, keep in zip(values, which, strict=True) if keep]
         if some:
-            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight, tooltip=tooltip_of(cloud))
+            layers += hung_texts(some, cloud.x, cloud.y, on, weight=weight, tooltip=list(cloud.tooltip))
     return layers
 
 
@@ -426,7 +427,7 @@ def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
     }
     encoding: Spec = {"x": cloud.x.encoding("x"), "y": cloud.y.encoding("y")}
     if not on.paper:
-        encoding["tooltip"] = tooltip_of(cloud)
+        encoding["tooltip"] = list(cloud.tooltip)
     return [{"name": "rings", "data": {"values": dot_records(cloud, drawn)}, "mark": mark, "encoding": encoding}]
 
 
@@ -436,13 +437,10 @@ def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
 def key_rows(view: PerturbationLike, cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:
     """The key's rows with counts, for paper."""
     role = cloud.genes["role"].to_numpy()
-    up, down = int((role == "up").sum()), int((role == "down").sum())
-    others = len(role) - up - down
-    rows = [
-        key.Row("dot", theme.LIGHT["up"], f"{plural(up, 'gene')} {'rises' if up < 2 else 'rise'}"),
-        key.Row("dot", theme.LIGHT["down"], f"{plural(down, 'gene')} {'falls' if down < 2 else 'fall'}"),
-        key.Row("dot", theme.CLOUD, f"{number(others)} {'other' if others == 1 else 'others'}"),
-    ]
+    named = {kind: int((role == kind).sum()) for kind, _, _ in cloud.words}
+    rows = [key.Row("dot", theme.LIGHT[kind], plural(named[kind], one, many)) for kind, one, many in cloud.words]
+    others = len(role) - sum(named.values())
+    rows.append(key.Row("dot", theme.CLOUD, f"{number(others)} {'other' if others == 1 else 'others'}"))
     if np.isin(cloud.genes["gene"].to_numpy(), list(highlight)).any():
         rows.append(key.Row("ring", theme.INK, "highlighted"))
     return rows

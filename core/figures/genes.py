@@ -82,7 +82,7 @@ def mean_dispersion_cloud(view: Any, **_: Any) -> Cloud:
         frozenset(),
         np.full(int(keep.sum()), "right"),
         int((~keep).sum()),
-        hover=HOVER,
+        tooltip=HOVER,
     )
 
 

@@ -21,7 +21,8 @@ class Figure:
     title
         What it shows; a description, never a claim.
     subject
-        ``"perturbation"``, ``"study"``, ``"genes"``, ``"gene"`` or ``"gene_cells"``: the kind of view it takes.
+        The kind of view it takes: ``"perturbation"``, ``"study"``, ``"genes"``, ``"gene"``, ``"gene_cells"``, or of
+        those that compare ``"map"``, ``"pair"``, ``"combination"`` or ``"studies"``.
     draw
         ``(view, *, highlight=(), width=None, paper=False, **options) -> Drawing``.
     data

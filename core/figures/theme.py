@@ -35,6 +35,9 @@ INK = LIGHT["observed"]
 CLOUD = "#C3CBD2"
 """The many genes that did not change, on paper."""
 RAMP = ["#EDF1F4", "#E1E7EC", "#D4DCE2", "#C6D0D8", "#B7C3CD", "#A7B5C0", "#96A5B2", "#8494A2", "#728391", "#5F7180"]
+DIVERGING = [
+    "#00507F", "#0072B2", "#4C9CCB", "#96C4E0", "#DCE9F1", "#F7E6DA", "#F0BC96", "#E48E50", "#D55E00", "#9A4300",
+]  # fmt: skip
 
 PAPER_FONT = "Arial, Liberation Sans, sans-serif"  # a list: with one font that is missing, vl-convert draws no text
 LONGEST_TITLE = 45
@@ -417,8 +420,8 @@ class Drawing(alt.LayerChart):
         return {"$schema": alt.SCHEMA_URL, **self._kwds}
 
 
-def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -> Drawing:
-    """The layers on their sheet, with the configuration of screen or paper."""
+def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = (), above: float = 4) -> Drawing:
+    """The layers on their sheet, with the configuration of screen or paper; on screen with room above the plot."""
     stack = [ANCHOR, *layers]
     more: Spec = {"params": list(params)} if params else {}
     if on.paper:
@@ -433,7 +436,7 @@ def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -
             config=print_config() | title_limits(on),
             **more,
         )
-    edges = {"left": 4, "top": 4, "right": 12, "bottom": 2}
+    edges = {"left": 4, "top": above, "right": 12, "bottom": 2}
     return Drawing(
         layer=stack,
         width="container",
@@ -507,7 +510,7 @@ def print_config() -> Spec:
         },
         "view": {"stroke": None},
         "text": {"font": PAPER_FONT, "fontSize": 6, "color": INK},
-        "range": {"category": list(LIGHT.values()), "heatmap": RAMP, "ramp": RAMP},
+        "range": {"category": list(LIGHT.values()), "heatmap": RAMP, "ramp": RAMP, "diverging": DIVERGING},
     }
 
 

@@ -12,11 +12,13 @@ mean, both hold its negative, and agree. The median is less so, and the slope ta
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 Typical = Literal["median", "mean", "none"]
 
@@ -138,15 +140,25 @@ def correlate(profiles: Profiles, rows: ArrayLike, columns: ArrayLike) -> np.nda
     return np.asarray(np.clip(r, -1, 1, out=r))
 
 
-def all_by_all(profiles: Profiles) -> np.ndarray:
+def all_by_all(profiles: Profiles, threads: int = 1) -> np.ndarray:
     """:func:`correlate` of all with all, block by block; float32, shape ``(n_profiles, n_profiles)``."""
     r = np.empty((len(profiles), len(profiles)), np.float32)
-    blocks = [np.arange(len(profiles))[rows] for rows in _slices(len(profiles), PAIRS_AT_ONCE)]
-    for at, rows in enumerate(blocks):
-        for columns in blocks[at:]:
-            found = correlate(profiles, rows, columns)
-            r[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = found
-            r[columns[0] : columns[-1] + 1, rows[0] : rows[-1] + 1] = found.T
+    blocks = _slices(len(profiles), PAIRS_AT_ONCE)
+
+    def fill(pair: tuple[slice, slice]) -> None:
+        rows, columns = pair
+        found = correlate(profiles, np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop))
+        r[rows, columns], r[columns, rows] = found, found.T
+
+    pairs = [(rows, columns) for at, rows in enumerate(blocks) for columns in blocks[at:]]
+    if threads < 2 or len(pairs) < 2:
+        for pair in pairs:
+            fill(pair)
+        return r
+    # one BLAS thread a thread of ours: the corrections are as much work as the products
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(fill, pairs):
+            pass
     return r
 
 

@@ -585,6 +585,28 @@ class Study:
             raise OptionError(f"The effects have no layer {name!r}. Take one of {', '.join(self._effects)}.")
         return self._effects[name]
 
+    def replicates(self, target: str | None) -> dict[str, np.ndarray]:
+        """Sums over the cells of a target (None: of the controls) in every fold of batches.
+
+        Returns
+        -------
+        dict
+            ``n``, cells, shape ``(folds,)``; ``total`` and ``squares``, sums of log-normalized values and of their
+            squares, float64, shape ``(folds, genes)``. One fold where there are no batches.
+        """
+        code, row = (CONTROL, len(self.targets)) if target is None else (self._target(target),) * 2
+        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+            counted = (arrays["target"] == code) & (arrays["total"] > 0)
+            batch = arrays["batch"][counted]
+        with damage_said(self._tables):
+            sums = GroupSums(self._tables / "moments.h5", "fold", self.n_genes)
+        folds = sums.n_rows // (len(self.targets) + 1)
+        rows = np.arange(row * folds, (row + 1) * folds)
+        fields = {"total": "sum_log", "squares": "sum_log_squared"}
+        return {"n": np.bincount(batch % folds, minlength=folds)} | {
+            name: sums.rows(field, rows).astype(np.float64) for name, field in fields.items()
+        }
+
     def _target(self, target: str) -> int:
         if target not in self.targets.index:
             raise UnknownTargetError(target, self.targets.index, self.roles.target_col)

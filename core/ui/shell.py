@@ -48,6 +48,7 @@ page = st.navigation(
             st.Page(ROOT / "pages" / "genes.py", title="Genes", icon=":material/genetics:"),
             st.Page(ROOT / "pages" / "gene.py", title="Gene", icon=":material/search:"),
             st.Page(ROOT / "pages" / "perturbation.py", title="Perturbation", icon=":material/target:"),
+            st.Page(ROOT / "pages" / "compare.py", title="Compare", icon=":material/compare_arrows:"),
         ]
     },
     expanded=True,

@@ -18,6 +18,8 @@ from core.jobs.queue import Job
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
 from core.store import Study, StudyRecord
 from core.ui import address
+from core.views.compare_map import MapView
+from core.views.compared import Compared
 from core.views.gene import GeneView
 from core.views.gene_cells import GeneCellsView
 from core.views.genes import GenesView
@@ -27,8 +29,8 @@ from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
 from core.views.text import escape_markdown
 
-PageView = PerturbationView | StudyView | GenesView | GeneView
-View = PageView | GeneCellsView
+PageView = PerturbationView | StudyView | GenesView | GeneView | Compared
+View = PageView | GeneCellsView | MapView
 THRESHOLDS = ("fdr", "fold", "within")
 """Keys of one choice for every page."""
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
@@ -250,7 +252,7 @@ def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
     fields = (
         "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "mean_cut",
-        "dispersion_cut",
+        "dispersion_cut", "key",
     )  # fmt: skip
     return tuple(getattr(view, field, "") for field in fields)
 

@@ -16,6 +16,7 @@ from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import Picks
 from core.ui.state import PageView, View
+from core.views.compared import Compared
 from core.views.genes import GenesView
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView
@@ -73,9 +74,9 @@ def note_box(note: Note) -> None:
     box(note.text, icon=icon)
 
 
-def vitals(numbers: Sequence[Vital]) -> None:
+def vitals(numbers: Sequence[Vital], key: str = "vitals") -> None:
     """The strip of numbers under the headline: label, value, context."""
-    with st.container(border=True, key="vitals"), st.grid(len(numbers), min_column_width=140, gap="small") as grid:
+    with st.container(border=True, key=key), st.grid(len(numbers), min_column_width=140, gap="small") as grid:
         for vital in numbers:
             with grid.cell(), st.container(gap=None):
                 st.metric(vital.label, vital.value, help=vital.help or None)
@@ -130,7 +131,11 @@ def figure(name: str, view: View, *, frame: int | None = None, **options: Any) -
 
 
 def cloud_figure(
-    name: str, view: PerturbationView | GenesView, *, on_pick: Callable[[str], None] | None = None, **options: Any
+    name: str,
+    view: PerturbationView | GenesView | Compared,
+    *,
+    on_pick: Callable[[str], None] | None = None,
+    **options: Any,
 ) -> Picks:
     """A cloud of genes with its key and caption; what is picked in it, by hand or by the address.
 

@@ -79,6 +79,11 @@ def study_methods(study: Any) -> Methods:
     return _methods(study, f"{text.plain(study.name)}: {targets}, {cells}", word, "changed: FDR < 0.05")
 
 
+def compared_methods(study: Any, who: str, word: str, changed: str) -> Methods:
+    """What a paper should say of figures that compare targets: who with whom, within what ("" where nothing)."""
+    return _methods(study, who, word, changed)
+
+
 def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "") -> Methods:
     normalized = normalized_words(study)
     in_file = study.roles.values == Values.LOG_NORMALIZED

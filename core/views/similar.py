@@ -117,6 +117,14 @@ def study_profiles(study: Any) -> StudyProfiles:
     )
 
 
+def similarity_table(study: Any, threads: int = 1) -> pd.DataFrame:
+    """Pearson's r of all pairs of targets, as a square table with the column ``target`` in front."""
+    ready = study_profiles(study)
+    table = pd.DataFrame(similarity.all_by_all(ready.profiles, threads), columns=ready.targets.astype(str))
+    table.insert(0, "target", ready.targets.astype(str), allow_duplicates=True)
+    return table
+
+
 def layers(study: Any) -> tuple[str, str, str]:
     """Layers of delta and FDR that profiles are compared by, and within what ("" where pooled)."""
     if study.stratified_default:

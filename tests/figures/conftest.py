@@ -134,6 +134,75 @@ def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> 
     )
 
 
+def make_pair(subject: str = "pair", n_genes: int = 3000, simulated: bool = False, seed: int = 0) -> SimpleNamespace:
+    """Two profiles side by side: genes that change in both alike and unlike, in one alone, in neither."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0, 0.05, (2, n_genes))
+    role = np.array(["neutral"] * n_genes, dtype=object)
+    x[:20], y[:20], role[:20] = 1.0, 0.8, "up"
+    x[20:30], y[20:30], role[20:30] = -1.0, -0.6, "down"
+    x[30:36], y[30:36], role[30:36] = 0.9, -0.7, "accent"
+    x[36:40], x[40] = 0.5, -6.0  # the last one is what was perturbed
+    changed_x, changed_y = np.abs(x) > 0.3, np.abs(y) > 0.3
+    genes = pd.DataFrame(
+        {
+            "gene": [f"GENE{i}" for i in range(n_genes)],
+            "x": x,
+            "y": y,
+            "fdr_x": np.where(changed_x, 1e-9, 0.6),
+            "fdr_y": np.where(changed_y, 1e-9, 0.6),
+            "changed_x": changed_x,
+            "changed_y": changed_y,
+            "changed": changed_x | changed_y,
+            "role": role,
+        }
+    ).set_index("gene", drop=False)
+    return SimpleNamespace(
+        key="pair",
+        study_name="screen",
+        target="KLF1 and MAPK1",
+        modality="combined" if subject == "combination" else "compared",
+        simulated=simulated,
+        genes=genes.rename_axis(None),
+        x_title="KLF1: delta, log-normalized",
+        y_title="MAPK1: delta, log-normalized",
+        x_name="KLF1",
+        y_name="MAPK1",
+        own_genes=("GENE40",),
+        n_cells=4200,
+        said="Dots: genes that change.",
+        identity=True,
+        r_drawn=0.5,
+        methods=make_methods("KLF1 (100 cells) and MAPK1 (100 cells) against 4,000 controls"),
+    )
+
+
+def make_map(n_targets: int = 12, n_genes: int = 8, simulated: bool = False) -> SimpleNamespace:
+    """A map in which the first three targets are a group, and one value lies beyond the colors."""
+    rng = np.random.default_rng(0)
+    delta = rng.normal(0, 0.1, (n_targets, n_genes))
+    delta[0, 0] = 3.0
+    targets = tuple(f"TARGET{i}" for i in range(n_targets))
+    return SimpleNamespace(
+        study_name="screen",
+        simulated=simulated,
+        targets=targets,
+        genes=tuple(f"GENE{i}" for i in range(n_genes)),
+        delta=delta,
+        fdr=np.where(np.abs(delta) > 0.2, 0.01, 0.9),
+        r=np.corrcoef(delta),
+        limit=0.5,
+        groups=pd.DataFrame({"group": ["A"], "targets": [targets[:3]], "n": [3], "r": [0.6], "words": ["GENE1 rises"]}),
+        group=("A", "A", "A", *[""] * (n_targets - 3)),
+        n_all=150,
+        marked=("TARGET2",),
+        scale="log-normalized",
+        definition="Pearson's r.",
+        n_cells=12000,
+        methods=make_methods("screen: 150 targets"),
+    )
+
+
 def units(spec: dict[str, Any], data: Any = None) -> Iterator[dict[str, Any]]:
     """All single views of a specification, each with its data."""
     own = spec.get("data", data)
@@ -176,14 +245,15 @@ def study() -> SimpleNamespace:
 def subject(view, study):
     """The view that a figure takes."""
     views = {"perturbation": view, "study": study, "genes": make_all_genes(), "gene": make_gene()}
-    views["gene_cells"] = make_gene_cells()
+    views |= {"gene_cells": make_gene_cells(), "map": make_map()}
+    views |= {name: make_pair(name) for name in ("pair", "combination", "studies")}
     return lambda name: views[FIGURES[name].subject]
 
 
 @pytest.fixture(scope="session")
 def makers() -> SimpleNamespace:
     """The makers of views, for tests that need others."""
-    return SimpleNamespace(perturbation=make_perturbation, study=make_study)
+    return SimpleNamespace(perturbation=make_perturbation, study=make_study, pair=make_pair, map=make_map)
 
 
 @pytest.fixture(scope="session")

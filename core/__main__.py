@@ -137,7 +137,7 @@ def _export(args: argparse.Namespace) -> None:
     if len({path.absolute() for path in outs}) < len(outs):
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
-    view = _view(study, figure.subject, args.target)
+    view = _view(study, figure.subject, args.target, args.gmt)
     options = dict(_option(text) for text in args.option)
     known = [name for name, _ in figure.options]
     for name in options:
@@ -159,6 +159,18 @@ def _export(args: argparse.Namespace) -> None:
         with unfinished_file(path) as temporary:
             temporary.write_bytes(content)
         print(path)
+
+
+def _pathways(args: argparse.Namespace) -> None:
+    from core.store.files import refuse_source
+    from core.views.pathways import as_one_table
+
+    study = _study(args)
+    refuse_source(args.out, study.path)
+    view = _told(_pathways_view(study, args.target, args.gmt))
+    for note in (view.about, *view.notes):
+        print(f"note: {note}", file=sys.stderr)
+    _write_csv(as_one_table(view), args.out)
 
 
 def _store(args: argparse.Namespace) -> None:
@@ -263,9 +275,47 @@ def _gene(study: Any, name: str) -> str:
     return found
 
 
-def _view(study: Any, subject: str, target: str | None) -> Any:
+def _pathways_view(study: Any, target: str | None, gmt: str | None) -> Any:
+    from core.data.gene_sets import read_gmt
+    from core.store.gene_sets import collection_name, collection_named, described, measured
+    from core.views import perturbation_view
+    from core.views.pathways import pathways_view
+
+    if gmt is None:
+        raise OptionError("Say which gene sets: --gmt FILE.gmt, or the name of a collection that is kept.")
+    view = perturbation_view(study, _target(study, target))
+    if not Path(gmt).exists():
+        kept = collection_named(gmt)
+        return pathways_view(study, view, measured(study, kept), kept)
+    sets = read_gmt(Path(gmt))
+    return pathways_view(study, view, measured(study, sets), described(sets, collection_name(gmt), gmt))
+
+
+def _cells_view(study: Any, subject: str, target: str | None) -> Any:
+    from core.store.cell_state import cell_states
+    from core.views import perturbation_view
+    from core.views.cell_state import cell_state_view
+    from core.views.responders import responders_view
+
+    view = perturbation_view(study, _target(study, target))
+    return responders_view(study, view) if subject == "responders" else cell_state_view(study, view, cell_states(study))
+
+
+def _told(view: Any) -> Any:
+    """The view, unless it says why it can tell nothing."""
+    why_not = getattr(view, "why_not", "")
+    if why_not:
+        raise OptionError(why_not)
+    return view
+
+
+def _view(study: Any, subject: str, target: str | None, gmt: str | None = None) -> Any:
     from core.views import perturbation_view, study_view
 
+    if subject == "pathways":
+        return _told(_pathways_view(study, target, gmt))
+    if subject in ("cell_state", "responders"):
+        return _told(_cells_view(study, subject, target))
     return study_view(study) if subject == "study" else perturbation_view(study, _target(study, target))
 
 
@@ -348,6 +398,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--figure", required=True)
     export.add_argument("--target")
     export.add_argument("--gene", action="append", default=[], help="gene to highlight; may be repeated")
+    export.add_argument("--gmt", help="gene sets of a figure of pathways: a GMT, or a collection that is kept")
     export.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
     export.add_argument("--width-mm", type=float, default=85)
     export.add_argument("--shape", choices=["wide", "square", "tall"], default="square")
@@ -356,6 +407,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--data", type=Path, help="also the data behind it, .csv or .parquet")
     export.add_argument("--methods", type=Path, help="also the methods sentence")
+    pathways = verb("pathways", _pathways, "write which gene sets a target moves", roles)
+    pathways.add_argument("--target", help="one target; default all perturbed cells together")
+    pathways.add_argument("--gmt", required=True, help="a GMT file, or a collection that is kept")
+    pathways.add_argument("--out", type=Path, required=True, metavar="X.csv")
     store = verb("store", _store, "check the checksums of studies")
     store.add_argument("what", choices=["verify"])
     store.add_argument("file", nargs="?", metavar="FILE")

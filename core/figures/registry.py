@@ -21,7 +21,7 @@ class Figure:
     title
         What it shows; a description, never a claim.
     subject
-        ``"perturbation"`` or ``"study"``: the kind of view it takes.
+        ``"perturbation"``, ``"study"``, ``"pathways"``, ...: the kind of view it takes.
     draw
         ``(view, *, highlight=(), width=None, paper=False, **options) -> Drawing``.
     data

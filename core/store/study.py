@@ -391,6 +391,21 @@ class Study:
         return self._table("genes_seen")
 
     @cached_property
+    def cell_codes(self) -> dict[str, np.ndarray]:
+        """Of every cell in file order: codes of target, guide, batch and stratum (see core.data.cells), and total."""
+        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def part_names(self, part: str) -> list[str]:
+        """Names behind the codes of a part of :attr:`cell_codes`: targets, guides, batches or strata."""
+        return list(self._record["parts"][part])
+
+    @property
+    def tables_folder(self) -> Path:
+        """Where the study's tables lie, and what is derived from them later."""
+        return self._tables
+
+    @cached_property
     def gene_values(self) -> GeneMajor:
         """The turned file."""
         return GeneMajor.open(self.folder / "values" / _values_folder(self.roles))
@@ -474,8 +489,7 @@ class Study:
                 f"The totals cannot be taken without {target}: they are {self.roles.size_factors}, not those of all "
                 "genes. Choose the size factors all first."
             )
-        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
-            codes = {name: arrays[name] for name in arrays.files}
+        codes: dict[str, Any] = dict(self.cell_codes)
         totals = codes.pop("total") - self.values(own)
         codes["target"] = np.select(
             [codes["target"] == self._target(target), codes["target"] == CONTROL], [0, CONTROL], LEFT_OUT

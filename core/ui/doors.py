@@ -45,11 +45,17 @@ def allowed_path(text: str) -> Path:
     )
 
 
-def found_files() -> list[str]:
-    """Files and folders under the data folders that by their ending may hold a screen, at most 500."""
+def found_files(endings: tuple[str, ...] = ENDINGS) -> list[str]:
+    """Files and folders under the data folders that by their ending may hold a screen (or what is asked), at most 500.
+
+    Parameters
+    ----------
+    endings
+        Of their names.
+    """
     found: list[str] = []
     for folder in settings().folders:
-        for path in _walk(folder, DEEPEST):
+        for path in _walk(folder, DEEPEST, endings):
             found.append(str(path))
             if len(found) >= MOST_LISTED:
                 return found
@@ -118,7 +124,7 @@ def _own_folders() -> list[Path]:
     return [root / "uploads", root / "demo"]
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
+def _walk(folder: Path, depth: int, endings: tuple[str, ...]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:  # no right to look into it, or gone meanwhile
@@ -129,12 +135,12 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             continue
         path = Path(entry.path)
         is_folder = entry.is_dir()
-        if path.suffix in ENDINGS and (path.suffix == ".zarr" or not is_folder):
+        if path.name.endswith(endings) and (path.suffix == ".zarr" or not is_folder):
             yield path
         elif is_folder and depth > 1:
             below.append(path)
     for path in below:
-        yield from _walk(path, depth - 1)
+        yield from _walk(path, depth - 1, endings)
 
 
 def _copy(upload: Upload, file: IO[bytes]) -> str:

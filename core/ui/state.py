@@ -18,13 +18,21 @@ from core.jobs.queue import Job
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
 from core.store import Study, StudyRecord
 from core.ui import address
+from core.views.cell_state import CellStateView
+from core.views.pathways import PathwaysView
 from core.views.perturbation import PerturbationView
 from core.views.perturbation import perturbation_view as make_perturbation_view
+from core.views.responders import RespondersView
 from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
 from core.views.text import escape_markdown
 
-View = PerturbationView | StudyView
+PageView = PerturbationView | StudyView
+"""What a page is about: it has a headline and vitals."""
+
+View = PageView | PathwaysView | CellStateView | RespondersView
+"""What a figure can be of."""
+
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
 
 

@@ -15,7 +15,7 @@ from core.ui import picks, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import Picks
-from core.ui.state import View
+from core.ui.state import PageView, View
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_html, escape_markdown, plain
@@ -33,20 +33,22 @@ def page_header() -> tuple[DeltaGenerator, DeltaGenerator]:
     return heading, picker.container(horizontal=True, vertical_alignment="bottom")
 
 
-def title(view: View) -> None:
+def title(view: PageView) -> None:
     """The crumb and the name of the thing itself."""
     with st.container(gap=None):
         st.caption(view.crumb)
         st.title(escape_markdown(getattr(view, "target", view.study_name), longest=60), anchor=False)
 
 
-def headline(view: View) -> None:
-    """The sentence that answers the page's question."""
+def headline(view: PageView) -> DeltaGenerator:
+    """The sentence that answers the page's question; its place, for a longer one that takes time to find."""
     with st.container(key="headline"):
-        st.markdown(view.headline)
+        place = st.empty()
+    place.markdown(view.headline)
+    return place
 
 
-def numbers(view: View) -> None:
+def numbers(view: PageView) -> None:
     """The simulated band, at most two notes, the vitals."""
     if view.simulated:
         simulated_band()

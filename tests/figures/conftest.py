@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.figures import FIGURES
 from core.views.methods import Methods
+from tests.figures.cell_views import make_cell_state, make_pathways, make_responders
 
 
 def make_genes(n_genes: int = 3000, seed: int = 0, fdr: float = 0.05, fold: float = 1.4) -> pd.DataFrame:
@@ -168,6 +170,14 @@ def view() -> SimpleNamespace:
 def study() -> SimpleNamespace:
     """A study of 150 targets."""
     return make_study()
+
+
+@pytest.fixture(scope="session")
+def subject(view, study):
+    """The view that a figure takes."""
+    views = {"perturbation": view, "study": study, "pathways": make_pathways(), "cell_state": make_cell_state()}
+    views["responders"] = make_responders()
+    return lambda name: views[FIGURES[name].subject]
 
 
 @pytest.fixture(scope="session")

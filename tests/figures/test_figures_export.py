@@ -241,10 +241,8 @@ def test_a_png_is_white_where_nothing_is(png):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_exports_as_svg_of_its_width(view, study, name):
-    subject = view if FIGURES[name].subject == "perturbation" else study
-
-    root = ElementTree.fromstring(export_figure(name, subject, format="svg", width_mm=89, dpi=100))
+def test_every_figure_exports_as_svg_of_its_width(subject, name):
+    root = ElementTree.fromstring(export_figure(name, subject(name), format="svg", width_mm=89, dpi=100))
 
     assert root.get("width") == "89mm" and len(list(root.iter(f"{SVG}text"))) > 4
 
@@ -314,13 +312,11 @@ def test_a_study_gives_its_name_to_the_file(study):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_data_behind_a_figure_are_the_same_as_csv_and_parquet(view, study, name):
-    subject = view if FIGURES[name].subject == "perturbation" else study
+def test_the_data_behind_a_figure_are_the_same_as_csv_and_parquet(subject, name):
+    text = pd.read_csv(io.BytesIO(figure_data_bytes(name, subject(name), "csv")))
+    binary = pd.read_parquet(io.BytesIO(figure_data_bytes(name, subject(name), "parquet")))
 
-    text = pd.read_csv(io.BytesIO(figure_data_bytes(name, subject, "csv")))
-    binary = pd.read_parquet(io.BytesIO(figure_data_bytes(name, subject, "parquet")))
-
-    assert list(text.columns) == list(binary.columns) == list(FIGURES[name].data(subject).columns)
+    assert list(text.columns) == list(binary.columns) == list(FIGURES[name].data(subject(name)).columns)
     assert len(text) == len(binary) > 0
 
 
@@ -348,12 +344,13 @@ def test_a_name_that_a_spreadsheet_would_run_is_made_inert_in_csv_only(makers, n
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("width", [20, 400])
-def test_the_smallest_and_the_widest_figure_still_have_a_plot(makers, name, width):
-    subject = makers.perturbation(n_genes=300) if FIGURES[name].subject == "perturbation" else makers.study(20)
+def test_the_smallest_and_the_widest_figure_still_have_a_plot(makers, subject, name, width):
+    shown = makers.study(20) if FIGURES[name].subject == "study" else subject(name)
     if FIGURES[name].subject == "perturbation":
-        subject.guides = subject.guides.assign(guide=["a" * 80, "b" * 80, "c"])
+        shown = makers.perturbation(n_genes=300)
+        shown.guides = shown.guides.assign(guide=["a" * 80, "b" * 80, "c"])
 
-    spec = FIGURES[name].draw(subject, paper=Paper(width, "wide", 72)).to_dict()
+    spec = FIGURES[name].draw(shown, paper=Paper(width, "wide", 72)).to_dict()
 
     assert spec["width"] > 5 and spec["height"] > 5
     assert spec["width"] + spec["padding"]["left"] + spec["padding"]["right"] == pytest.approx(width * 72 / 25.4)
@@ -363,8 +360,8 @@ def test_the_smallest_and_the_widest_figure_still_have_a_plot(makers, name, widt
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
-def test_the_methods_sentence_names_cells_and_what_is_drawn_and_a_test_only_where_one_was_made(figure, makers):
-    view = makers.perturbation() if figure.subject == "perturbation" else makers.study()
+def test_the_methods_sentence_names_cells_and_what_is_drawn_and_a_test_only_where_one_was_made(figure, subject):
+    view = subject(figure.name)
 
     sentence = figure.methods(view)
 

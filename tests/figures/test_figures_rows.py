@@ -18,15 +18,14 @@ def _bars(view, read, **options):
     + [(n, {}) for n in FIGURES],
 )
 @pytest.mark.parametrize("paper", [False, True], ids=["screen", "paper"])
-def test_every_figure_is_valid_vega_lite_and_says_what_it_shows(view, study, name, options, paper):
-    figure = FIGURES[name]
-    subject, highlight = (view, "GENE7") if figure.subject == "perturbation" else (study, "TARGET7")
+def test_every_figure_is_valid_vega_lite_and_says_what_it_shows(subject, name, options, paper):
+    figure, shown = FIGURES[name], subject(name)
 
-    figure.draw(subject, highlight=[highlight], width=500, paper=paper, **options).to_dict(validate=True)
+    figure.draw(shown, highlight=["GENE7", "TARGET7"], width=500, paper=paper, **options).to_dict(validate=True)
 
-    assert figure.caption(subject, paper=paper, **options).endswith(".")
-    assert figure.alt(subject, **options) and figure.title
-    assert len(figure.data(subject, **options))
+    assert figure.caption(shown, paper=paper, **options).endswith(".")
+    assert figure.alt(shown, **options) and figure.title
+    assert len(figure.data(shown, **options))
 
 
 def test_bars_are_the_50_largest_deltas_both_directions_mixed(view, read):

@@ -15,10 +15,6 @@ from core.schema import ALL_PERTURBED, Values
 from core.settings import settings
 
 LOG_SCALE = {"scale": "log-normalized"}
-OF_ONE_GENE = ("gene", "gene_cells")
-"""Subjects of figures that ``--gene`` names; elsewhere it names genes to highlight."""
-OF_TWO = ("pair", "combination", "studies")
-"""Subjects of figures that compare."""
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
@@ -150,6 +146,7 @@ def _export(args: argparse.Namespace) -> None:
     from core.figures import figure_named
     from core.figures.export import export_figure, figure_data_bytes
     from core.store.files import refuse_source, unfinished_file
+    from core.views.subjects import OF_ONE_GENE, view_of
 
     study = _study(args)
     outs = [path for path in (args.out, args.data, args.methods) if path]
@@ -159,7 +156,7 @@ def _export(args: argparse.Namespace) -> None:
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
     genes = [_gene(study, gene) for gene in args.gene]
-    view = _view(study, figure.subject, args, genes)
+    view = view_of(study, figure.subject, _asked(study, args, genes))
     options = dict(_option(text) for text in args.option)
     known = [name for name, _ in figure.options]
     for name in options:
@@ -181,6 +178,19 @@ def _export(args: argparse.Namespace) -> None:
         with unfinished_file(path) as temporary:
             temporary.write_bytes(content)
         print(path)
+
+
+def _pathways(args: argparse.Namespace) -> None:
+    from core.store.files import refuse_source
+    from core.views.pathways import as_one_table
+    from core.views.subjects import Asked, view_of
+
+    study = _study(args)
+    refuse_source(args.out, study.path)
+    view = view_of(study, "pathways", Asked(args.target and _target(study, args.target), gmt=args.gmt))
+    for note in (view.about, *view.notes):
+        print(f"note: {note}", file=sys.stderr)
+    _write_csv(as_one_table(view), args.out)
 
 
 def _store(args: argparse.Namespace) -> None:
@@ -285,46 +295,12 @@ def _gene(study: Any, name: str) -> str:
     return found
 
 
-def _view(study: Any, subject: str, args: argparse.Namespace, genes: Sequence[str]) -> Any:
-    """What a figure of that subject shows, by the options of the command."""
-    from core.views import genes_view, perturbation_view, study_view
-    from core.views.compare_map import map_view
+def _asked(study: Any, args: argparse.Namespace, genes: Sequence[str]) -> Any:
+    """What a command names for a figure, in the study's own names."""
+    from core.views.subjects import Asked
 
-    if subject in OF_ONE_GENE:
-        return _view_of_gene(study, subject, args.target, genes)
-    if subject in OF_TWO:
-        return _view_of_two(study, subject, args)
-    of_all: dict[str, Callable[[Any], Any]] = {"study": study_view, "genes": genes_view, "map": map_view}
-    return of_all[subject](study) if subject in of_all else perturbation_view(study, _target(study, args.target))
-
-
-def _view_of_gene(study: Any, subject: str, target: str | None, genes: Sequence[str]) -> Any:
-    from core.views import gene_cells_view, gene_view
-
-    if len(genes) != 1:
-        raise OptionError(f"This figure is of one gene: give --gene once, not {len(genes)} times.")
-    view = gene_view(study, genes[0])
-    return view if subject == "gene" else gene_cells_view(study, view, [_target(study, target)] if target else [])
-
-
-def _view_of_two(study: Any, subject: str, args: argparse.Namespace) -> Any:
-    from core.store import open_study
-    from core.views.combination import combination_view
-    from core.views.compare import pair_view
-    from core.views.two_studies import studies_view
-
-    if args.target is None:
-        raise OptionError(f"The figure {subject} is of one target: add --target NAME.")
-    picked = _target(study, args.target)
-    if subject == "combination":
-        return combination_view(study, picked)
-    if subject == "pair":
-        if args.beside is None:
-            raise OptionError("The figure pair is of two targets: add --with NAME.")
-        return pair_view(study, picked, _target(study, args.beside))
-    if args.other is None:
-        raise OptionError("The figure studies is of two studies: add --other FILE, or the id or name of a study.")
-    return studies_view(study, open_study(args.other), picked)
+    target, beside = (name and _target(study, name) for name in (args.target, args.beside))
+    return Asked(target, beside, tuple(genes), args.other, args.gmt)
 
 
 def _write_csv(table: Any, path: Path) -> None:
@@ -411,6 +387,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--target")
     export.add_argument("--with", dest="beside", metavar="TARGET", help="the second target of the figure pair")
     export.add_argument("--other", metavar="FILE", help="the second study of the figure studies")
+    export.add_argument("--gmt", help="gene sets of a figure of pathways: a GMT, or a collection that is kept")
     export.add_argument(
         "--gene", action="append", default=[], help="the gene of a gene's figure, or one to highlight; may be repeated"
     )
@@ -422,6 +399,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--data", type=Path, help="also the data behind it, .csv or .parquet")
     export.add_argument("--methods", type=Path, help="also the methods sentence")
+    pathways = verb("pathways", _pathways, "write which gene sets a target moves", roles)
+    pathways.add_argument("--target", help="one target; default all perturbed cells together")
+    pathways.add_argument("--gmt", required=True, help="a GMT file, or a collection that is kept")
+    pathways.add_argument("--out", type=Path, required=True, metavar="X.csv")
     store = verb("store", _store, "check the checksums of studies")
     store.add_argument("what", choices=["verify"])
     store.add_argument("file", nargs="?", metavar="FILE")

@@ -7,6 +7,7 @@ PerturbscopeError
 ├── UnknownGeneError         (KeyError) a gene that the study does not measure
 ├── UnknownTargetError       (KeyError) a target that the study does not perturb
 ├── UnknownStudyError        (KeyError) no study of this name or id
+├── GeneSetError             no GMT, or sets of other genes than the study's
 ├── OutsideFoldersError      a path outside the configured data folders
 ├── UploadError              an upload that is too large or of no readable kind
 ├── StorageError             the data root cannot be written, or the disk is full
@@ -33,6 +34,10 @@ class InvalidValuesError(PerturbscopeError):
 
 class RolesError(PerturbscopeError):
     """A role names a column or label that is not there, or no target column could be found."""
+
+
+class GeneSetError(PerturbscopeError):
+    """Gene sets that cannot be read, fetched, or matched with a study's genes."""
 
 
 class OutsideFoldersError(PerturbscopeError):

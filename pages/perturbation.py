@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.ui.cells_card import cells_card
+from core.ui.pathways_card import headline_with_pathway, pathways_card
 from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top_card, wants_totals_without
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
 from core.ui.study_status import study_or_way_to_one
@@ -22,7 +24,7 @@ with totals:
 with heading:
     title(view)
 with sentence:
-    headline(view)
+    said = headline(view)
 numbers(view)
 
 main, side = st.columns([3, 2], gap="medium")
@@ -31,12 +33,21 @@ with main, card("effect"):
 with side, card("top"):
     top_card(view)
 
-doubt, guides = st.columns(2, gap="medium") if view.has_guides else (st.container(), None)
+# again with the first pathway: gene sets are tested while the figures are painted
+said.markdown(headline_with_pathway(study, view))
+
+doubt, meaning = st.columns(2, gap="medium")
 with doubt, card("checks"):
     checks_card(view)
-if guides is not None:
-    with guides, card("guides"):
+with meaning, card("pathways"):
+    has_pathways = pathways_card(study, view)
+
+side_by_side = st.columns(2, gap="medium") if has_pathways and view.has_guides else (meaning, st.container())
+if view.has_guides:
+    with side_by_side[0], card("guides"):
         figure_card("guides", view)
+with side_by_side[1], card("cells"):
+    cells_card(study, view)
 
 with card("genes"):
     genes_card(view)

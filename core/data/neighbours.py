@@ -9,6 +9,11 @@ POSITIONS = Path(__file__).parents[2] / "assets" / "gene_positions.tsv.gz"
 NEXT_DOOR = 100_000
 """Base pairs between transcription starts: wide enough for LRRCC1 and E2F5, which falls with it, 70 kb apart."""
 
+SHARED_PROMOTER = 10_000
+"""Closer starts may be served by one promoter, and a guide at one of them sits at the other too."""
+
+COORDINATES = "Ensembl 100, GRCh38"
+
 
 def neighbours(symbol: str, within: int = NEXT_DOOR) -> list[str]:
     """Human protein-coding genes whose transcription starts near that of ``symbol``, the nearest first.
@@ -29,9 +34,20 @@ def neighbours(symbol: str, within: int = NEXT_DOOR) -> list[str]:
     >>> "E2F5" in neighbours("LRRCC1")
     True
     """
+    return list(distances(symbol, within))
+
+
+def distances(symbol: str, within: int = NEXT_DOOR) -> dict[str, int]:
+    """The genes of :func:`neighbours` with the base pairs between the transcription starts, the nearest first.
+
+    Examples
+    --------
+    >>> 50_000 < distances("LRRCC1")["E2F5"] < 100_000
+    True
+    """
     genome, place = _genome()
     if symbol not in place:
-        return []
+        return {}
     here = place[symbol]
     chromosome, start, _ = genome[here]
     near = []
@@ -40,7 +56,7 @@ def neighbours(symbol: str, within: int = NEXT_DOOR) -> list[str]:
         while 0 <= k < len(genome) and genome[k][0] == chromosome and abs(genome[k][1] - start) <= within:
             near.append((abs(genome[k][1] - start), genome[k][2]))
             k += step
-    return [name for _, name in sorted(near)]
+    return {name: distance for distance, name in sorted(near)}
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import OptionError
-from core.figures import bars, cloud, distributions, gene_cells, genes, heatmap, movers, pair, scatter, study, volcano
+from core.figures import (
+    bars,
+    cell_state,
+    cloud,
+    distributions,
+    gene_cells,
+    genes,
+    heatmap,
+    movers,
+    pair,
+    pathways,
+    responders,
+    scatter,
+    study,
+    volcano,
+)
 from core.figures.cloud import started_with
 from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
@@ -45,6 +60,21 @@ _FIGURES = (
     Figure(
         "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
         bars.guides_alt, bars.guides_drawn, "normalized", key=bars.GUIDE_KEY, shapes=False,
+    ),
+    Figure(
+        "pathways", "Pathways, one dot a gene set", "pathways", pathways.pathways, pathways.pathways_data,
+        pathways.pathways_caption, pathways.pathways_alt, pathways.pathways_drawn, "changed", key=pathways.KEY,
+        options=(("test", pathways.TESTS), ("n", ())), shapes=False,
+    ),
+    Figure(
+        "cell_state", "Cell state against controls", "cell_state", cell_state.cell_state, cell_state.cell_state_data,
+        cell_state.cell_state_caption, cell_state.cell_state_alt, cell_state.cell_state_drawn, "cells",
+        key=cell_state.KEY, shapes=False,
+    ),
+    Figure(
+        "responders", "Responders, by score along the effect", "responders", responders.responders,
+        responders.responders_data, responders.responders_caption, responders.responders_alt,
+        responders.responders_drawn, "changed", key=responders.KEY,
     ),
     Figure(
         "changed_against_cells", "Genes changed against cells, one dot a target", "study", study.changed_against_cells,

@@ -163,10 +163,12 @@ def make_cloud(
             "role": role,
             "changed": changed,
             "weight": np.nan_to_num(np.asarray(weight, dtype=float)),
+            "next_door": changed & is_next_door(genes),
             **{c: genes[c].to_numpy() for c in ("ctrl_mean", "pert_mean", "delta", "log2_fold_change", "fdr")},
         }
     )[keep]
     own = frozenset(getattr(view, "own_genes", None) or (view.target, *view.target.split("+")))
+    own |= frozenset(genes["gene"][changed & is_next_door(genes)])
     return Cloud(
         drawn.reset_index(drop=True),
         *axes,
@@ -176,6 +178,23 @@ def make_cloud(
         int(len(genes) - keep.sum()),
         at_edge,
     )
+
+
+NEXT_DOOR_SUFFIX = ", next door"
+
+
+def is_next_door(genes: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each gene lies within 100 kb of a perturbed one, where the table knows it."""
+    if "next_door" not in genes.columns:
+        return np.zeros(len(genes), dtype=bool)
+    return np.asarray(genes["next_door"].notna())
+
+
+def names_in(genes: pd.DataFrame) -> list[str]:
+    """The names of a cloud's rows; a gene that changes next door to the perturbed one says so."""
+    flagged = genes["next_door"] if "next_door" in genes.columns else np.zeros(len(genes), dtype=bool)
+    names = [plain(gene, theme.LONGEST_LABEL) for gene in genes["gene"]]
+    return [f"{n}{NEXT_DOOR_SUFFIX}" if f else n for n, f in zip(names, flagged, strict=True)]
 
 
 def draw_cloud(
@@ -334,7 +353,7 @@ def hang_names(
     rest = rest[np.argsort(-weight[rest], kind="stable")[: 4 * MOST_LABELS]]
     order = np.concatenate([first, np.flatnonzero(own), rest]).astype(int)
     labels = place_labels(
-        [plain(gene[i], theme.LONGEST_LABEL) for i in order],
+        names_in(cloud.genes.iloc[order]),
         x[order],
         y[order],
         size=(on.plot_width, on.plot_height),
@@ -358,7 +377,7 @@ def name_layers(cloud: Cloud, names: Sequence[tuple[int, Label]], ringed: NDArra
     genes = cloud.genes.iloc[rows]
     # on screen a name answers to pointer and click as its dot does
     known = [{"x": x, "y": y} for x, y in genes[["x", "y"]].to_numpy()] if on.paper else dot_records(cloud, genes)
-    places = place_records([plain(g, theme.LONGEST_LABEL) for g in genes["gene"]], [label for _, label in names])
+    places = place_records(names_in(genes), [label for _, label in names])
     values = [a | b for a, b in zip(known, places, strict=True)]
     bold = ringed[rows]
     layers: list[Spec] = []

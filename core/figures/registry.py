@@ -21,8 +21,7 @@ class Figure:
     title
         What it shows; a description, never a claim.
     subject
-        The kind of view it takes: ``"perturbation"``, ``"study"``, ``"genes"``, ``"gene"``, ``"gene_cells"``, or of
-        those that compare ``"map"``, ``"pair"``, ``"combination"`` or ``"studies"``.
+        The kind of view it takes, a name of ``core.views.subjects``: ``"perturbation"``, ``"study"``, ``"genes"``, ...
     draw
         ``(view, *, highlight=(), width=None, paper=False, **options) -> Drawing``.
     data

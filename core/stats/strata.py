@@ -27,6 +27,25 @@ def van_elteren(u: np.ndarray, n: np.ndarray, n_control: np.ndarray, tie: np.nda
     ----------
     van Elteren, Bull. Inst. Int. Stat. 37, 351 (1960).
     """
+    shift, sd, step, pairs = _weighted_shift(u, n, n_control, tie)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.where(sd > 0, (np.abs(shift) - 0.5 * step) / sd, 0.0)
+        auc = 0.5 + shift / pairs
+    p = np.minimum((np.log(2) + log_ndtr(-np.maximum(z, 0))) / np.log(10), 0)
+    tested = ((n > 0) & (n_control > 0)).any(axis=-1)
+    return np.where(tested, p, np.nan), np.where(tested, auc, np.nan)
+
+
+def auc_error(u: np.ndarray, n: np.ndarray, n_control: np.ndarray, tie: np.ndarray) -> np.ndarray:
+    """Standard error of :func:`van_elteren`'s AUC where there is no shift; NaN where no stratum holds both."""
+    _, sd, _, pairs = _weighted_shift(u, n, n_control, tie)
+    return sd / np.where(pairs > 0, pairs, np.nan)
+
+
+def _weighted_shift(
+    u: np.ndarray, n: np.ndarray, n_control: np.ndarray, tie: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The weighted sum of U beyond its expectation, its standard deviation, its smallest step, its weighted pairs."""
     both = (n > 0) & (n_control > 0)
     total = np.where(both, n + n_control, 2.0)
     weight = np.where(both, 1 / (total + 1), 0.0)
@@ -34,13 +53,7 @@ def van_elteren(u: np.ndarray, n: np.ndarray, n_control: np.ndarray, tie: np.nda
     shift = (weight * (u - n * n_control / 2)).sum(axis=-1)
     sd = np.sqrt(np.maximum((weight**2 * variance).sum(axis=-1), 0))
     step = np.min(np.where(both, weight, np.inf), axis=-1)
-    pairs = (weight * n * n_control).sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(sd > 0, (np.abs(shift) - 0.5 * step) / sd, 0.0)
-        auc = 0.5 + shift / pairs
-    p = np.minimum((np.log(2) + log_ndtr(-np.maximum(z, 0))) / np.log(10), 0)
-    tested = both.any(axis=-1)
-    return np.where(tested, p, np.nan), np.where(tested, auc, np.nan)
+    return shift, sd, step, (weight * n * n_control).sum(axis=-1)
 
 
 def association(cells: np.ndarray, control_cells: np.ndarray) -> tuple[float, bool]:

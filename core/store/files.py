@@ -165,10 +165,10 @@ def write_text_atomically(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def write_manifest(folder: Path, known: Mapping[str, int | None]) -> None:
+def write_manifest(folder: Path, known: Mapping[str, int | None] | None = None) -> None:
     """List every file of a folder with its size and crc32; ``known`` has it, or None for a file with its own sums."""
     files = {
-        p.name: {"bytes": p.stat().st_size, "crc32": known[p.name] if p.name in known else crc32(p)}
+        p.name: {"bytes": p.stat().st_size, "crc32": known[p.name] if known and p.name in known else crc32(p)}
         for p in sorted(folder.iterdir())
         if p.is_file()
     }

@@ -414,6 +414,11 @@ class Study:
         table["pct_control"] = sums["n_nonzero"] / max(self.n_control, 1)
         return pd.DataFrame(table, index=self.genes.index)
 
+    @property
+    def tables_folder(self) -> Path:
+        """Where the study's tables lie, and what is derived from them later."""
+        return self._tables
+
     @cached_property
     def gene_values(self) -> GeneMajor:
         """The turned file."""

@@ -41,12 +41,17 @@ def _pick(study: Study, key: str, label: str, names: list[str], start: str) -> s
     if came_from_another_study and asked and meant(asked) is None:
         st.session_state[key] = start
     st.session_state[f"_{key}_of"] = study.id
-    look: dict[str, Any] = {
-        "icon": ":material/search:",
-        "accept_new_options": True,
-        "placeholder": "Symbol, alias or Ensembl id",
-    }
-    return address.pick(label, names, key=key, start=start, resolve=meant, **look) or start
+    picked = address.pick(
+        label,
+        names,
+        key=key,
+        start=start,
+        resolve=meant,
+        icon=":material/search:",
+        accept_new_options=True,
+        placeholder="Symbol, alias or Ensembl id",
+    )
+    return picked or start
 
 
 @st.cache_resource(max_entries=3, show_spinner="Preparing the profiles", hash_funcs=BY_FINGERPRINT)

@@ -45,14 +45,19 @@ def allowed_path(text: str) -> Path:
     )
 
 
-def found_files() -> list[str]:
-    """Files and folders under the data folders that by their ending may hold a screen, at most 500.
+def found_files(endings: tuple[str, ...] = ENDINGS) -> list[str]:
+    """Files and folders under the data folders that by their ending may hold a screen (or what is asked), at most 500.
 
-    A folder of several files is offered too: they may be one screen.
+    A folder of several screens is offered too: they may be one.
+
+    Parameters
+    ----------
+    endings
+        Of their names.
     """
     found: list[str] = []
     for folder in settings().folders:
-        for path in _walk(folder, DEEPEST):
+        for path in _walk(folder, DEEPEST, endings):
             found.append(str(path))
             if len(found) >= MOST_LISTED:
                 return found
@@ -121,7 +126,7 @@ def _own_folders() -> list[Path]:
     return [root / "uploads", root / "demo"]
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
+def _walk(folder: Path, depth: int, endings: tuple[str, ...]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:  # no right to look into it, or gone meanwhile
@@ -133,15 +138,15 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             continue
         path = Path(entry.path)
         is_folder = entry.is_dir()
-        if path.suffix in ENDINGS and (path.suffix == ".zarr" or not is_folder):
+        if path.name.endswith(endings) and (path.suffix == ".zarr" or not is_folder):
             yield path
             alike[is_folder] += 1
         elif is_folder and depth > 1:
             below.append(path)
-    if max(alike.values()) > 1:
+    if max(alike.values()) > 1 and endings == ENDINGS:
         yield folder
     for path in below:
-        yield from _walk(path, depth - 1)
+        yield from _walk(path, depth - 1, endings)
 
 
 def _copy(upload: Upload, file: IO[bytes]) -> str:

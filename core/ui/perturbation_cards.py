@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.data.neighbours import COORDINATES, NEXT_DOOR, SHARED_PROMOTER
 from core.figures import genes_in_box
 from core.figures.export import file_name
 from core.store import Study
@@ -111,8 +112,13 @@ def gene_line(view: PerturbationView, gene: str) -> str:
     return (
         f"**{escape_markdown(gene)}** {number_words(row['ctrl_mean'])} in controls, "
         f"{number_words(row['pert_mean'])} in perturbed cells (log-normalized): delta {signed(row['delta'])}, "
-        f"log2 FC {signed(row['log2_fold_change'])}, FDR {p_value(row['fdr'])}."
+        f"log2 FC {signed(row['log2_fold_change'])}, FDR {p_value(row['fdr'])}.{next_door_words(row['next_door'])}"
     )
+
+
+def next_door_words(distance: float) -> str:
+    """That a gene lies next door to the perturbed one; nothing where it does not."""
+    return f" Next door: {distance / 1000:.0f} kb from the perturbed gene." if distance == distance else ""
 
 
 def number_words(x: float) -> str:
@@ -166,7 +172,7 @@ def genes_card(view: PerturbationView) -> None:
 def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -> None:
     """Genes with means, change and test; the table's own search finds a symbol."""
     perturbed = view.modality.capitalize()
-    columns = {
+    columns: dict[str, Any] = {
         "gene": st.column_config.TextColumn("Gene", pinned=True),
         "ctrl_mean": st.column_config.NumberColumn("Control", format="%.2f", help="Mean log-normalized expression."),
         "pert_mean": st.column_config.NumberColumn(perturbed, format="%.2f", help="Mean log-normalized expression."),
@@ -178,4 +184,12 @@ def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -
         "highly_variable": st.column_config.CheckboxColumn("Variable", help="Among the highly variable genes."),
     }
     shown = rows[list(columns)].assign(fdr=rows["fdr"].clip(lower=SMALLEST_SHOWN))
+    if rows["next_door"].notna().any():
+        shown["next_door"] = [f"{d / 1000:.0f} kb" if d == d else "" for d in rows["next_door"]]
+        columns["next_door"] = st.column_config.TextColumn(
+            "Next door",
+            help=f"Between the starts of transcription of this gene and the perturbed one ({COORDINATES}), up to "
+            f"{NEXT_DOOR // 1000} kb; under {SHARED_PROMOTER // 1000} kb they may share a promoter. A guide at one can "
+            "silence the other.",
+        )
     st.dataframe(shown, hide_index=True, height=height, column_config=columns, alt=f"Table of {len(rows):,} genes")

@@ -18,21 +18,29 @@ from core.jobs.queue import Job
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
 from core.store import Study, StudyRecord
 from core.ui import address
+from core.views.cell_state import CellStateView
 from core.views.compare_map import MapView
 from core.views.compared import Compared
 from core.views.gene import GeneView
 from core.views.gene_cells import GeneCellsView
 from core.views.genes import GenesView
+from core.views.pathways import PathwaysView
 from core.views.perturbation import PerturbationView
 from core.views.perturbation import perturbation_view as make_perturbation_view
+from core.views.responders import RespondersView
 from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
 from core.views.text import escape_markdown
 
 PageView = PerturbationView | StudyView | GenesView | GeneView | Compared
-View = PageView | GeneCellsView | MapView
+"""What a page is about: it has a headline and vitals."""
+
+View = PageView | GeneCellsView | MapView | PathwaysView | CellStateView | RespondersView
+"""What a figure can be of."""
+
 THRESHOLDS = ("fdr", "fold", "within")
 """Keys of one choice for every page."""
+
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
 
 

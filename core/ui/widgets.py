@@ -42,10 +42,12 @@ def title(view: PageView) -> None:
         st.title(escape_markdown(view.title, longest=60), anchor=False)
 
 
-def headline(view: PageView) -> None:
-    """The sentence that answers the page's question."""
+def headline(view: PageView) -> DeltaGenerator:
+    """The sentence that answers the page's question; its place, for a longer one that takes time to find."""
     with st.container(key="headline"):
-        st.markdown(view.headline)
+        place = st.empty()
+    place.markdown(view.headline)
+    return place
 
 
 def numbers(view: PageView) -> None:

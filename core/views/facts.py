@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.data.neighbours import distances
 from core.errors import OptionError
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD
 from core.views import text
@@ -291,6 +292,11 @@ class Facts:
         return found.n_sets > 0 and 0 < self.significant_others_here <= found.maximum
 
     @property
+    def moves_no_more_than_controls(self) -> bool:
+        """Whether no other gene changes than its own, or no more than control sets of cells give."""
+        return self.significant_others_here == 0 or self.controls_give_as_many
+
+    @property
     def is_transcript_moved(self) -> bool:
         """Whether the perturbation is seen in an own transcript."""
         return any(t.outcome in (Outcome.FALLS, Outcome.RISES) for t in self.transcripts)
@@ -300,7 +306,7 @@ class Facts:
         """Whether neither an own transcript moves nor more genes than controls give against one another."""
         if self.is_transcript_moved or strength_class(self.significant_here) != "negligible":
             return False
-        return self.significant_others_here == 0 or self.controls_give_as_many
+        return self.moves_no_more_than_controls
 
     @property
     def changes_as_many_as_controls(self) -> bool:
@@ -336,6 +342,8 @@ def gather(
     genes = gene_table(effects, study.genes, fdr, fold, stratified)
     row = study.pooled if target == ALL_PERTURBED else study.targets.loc[target]
     parts = () if target == ALL_PERTURBED else split_combination(target, bool(row["own_gene"]))
+    own = (str(row["own_gene"]),) if len(parts) == 1 and row["own_gene"] else parts
+    genes = genes.assign(next_door=next_door(own, genes.index))
     return Facts(
         study=study,
         target=target,
@@ -400,6 +408,15 @@ def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: flo
     table.insert(0, "gene", table.index.astype(str))
     order = np.argsort(-table["delta"].abs().fillna(-1.0).to_numpy(), kind="stable")
     return table.iloc[order].rename_axis(None)
+
+
+def next_door(own: tuple[str, ...], genes: pd.Index) -> np.ndarray:
+    """Base pairs from each gene's transcription start to the nearest perturbed gene's, NaN beyond 100 kb."""
+    near: dict[str, int] = {}
+    for gene in own:
+        for name, distance in distances(gene).items():
+            near[name] = min(distance, near.get(name, distance))
+    return np.array([near.get(gene, math.nan) for gene in genes], dtype=float)
 
 
 def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:

@@ -58,6 +58,8 @@ class PerturbationView:
         The own gene where its change alone shifts all others, so that totals without it tell more; else empty.
     left_out_of_totals
         The own gene where the totals are without it; else empty.
+    is_like_controls
+        Whether no other gene changes than its own, or no more than control sets of cells give.
     n_significant, n_changed, n_up, n_down
         Genes at FDR below the threshold; those that also change enough; their directions.
     """
@@ -89,6 +91,7 @@ class PerturbationView:
     calibration: str
     own_dominant: str
     left_out_of_totals: str
+    is_like_controls: bool
     n_significant: int
     n_changed: int
     n_up: int
@@ -175,6 +178,7 @@ def perturbation_view(
         calibration=calibration_sentence(facts),
         own_dominant=facts.transcript.gene if is_its_own_dominant(facts) and study.has_counts else "",
         left_out_of_totals=facts.left_out_of_totals,
+        is_like_controls=facts.moves_no_more_than_controls,
         n_significant=facts.n_significant,
         n_changed=facts.n_changed,
         n_up=facts.n_up,

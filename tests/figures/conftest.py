@@ -10,6 +10,7 @@ import pytest
 
 from core.figures import FIGURES
 from core.views.methods import Methods
+from tests.figures.cell_views import make_cell_state, make_pathways, make_responders
 from tests.figures.gene_views import make_all_genes, make_gene, make_gene_cells
 
 
@@ -245,8 +246,9 @@ def study() -> SimpleNamespace:
 def subject(view, study):
     """The view that a figure takes."""
     views = {"perturbation": view, "study": study, "genes": make_all_genes(), "gene": make_gene()}
-    views |= {"gene_cells": make_gene_cells(), "map": make_map()}
+    views |= {"gene_cells": make_gene_cells(), "map": make_map(), "responders": make_responders()}
     views |= {name: make_pair(name) for name in ("pair", "combination", "studies")}
+    views |= {"pathways": make_pathways(), "cell_state": make_cell_state()}
     return lambda name: views[FIGURES[name].subject]
 
 

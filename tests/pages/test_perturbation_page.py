@@ -109,7 +109,7 @@ def test_a_switch_in_the_address_is_read_without_regard_to_case(open_page, asked
     assert drawn in json.dumps(chart_specs(page)[0])
     assert page.query_params["figure"] in ("Volcano", "MA plot") and page.query_params["by"] == "FDR"
     assert "smallest by FDR" in words(page)
-    assert len(chart_specs(page)) == 4  # the distribution is open
+    assert len(chart_specs(page)) == 5  # the distribution is open
 
 
 def started_with(page):

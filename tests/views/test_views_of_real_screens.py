@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from core.data.gene_sets import measured_sets, read_gmt
+from core.figures import FIGURES
 from core.schema import ALL_PERTURBED
 from core.store import open_study
+from core.store.cell_state import cell_states
+from core.store.gene_sets import described
 from core.views import gene_cells_view, gene_view, genes_view, perturbation_view, study_view
+from core.views.cell_state import cell_state_view
+from core.views.pathways import pathways_view, standing
+from core.views.responders import responders_view
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FILES = {
@@ -49,6 +56,41 @@ def test_the_non_targeting_guide_that_calls_23_of_72_genes_stands_beside_every_c
     assert (
         "One of 30 control guides calls 23 of 72 genes" in perturbation_view(screen("schraivogel"), "RIPK2").calibration
     )
+
+
+def test_lrrcc1_flags_e2f5_next_door_in_table_and_figure(screen):
+    view = perturbation_view(screen("schraivogel"), "LRRCC1")
+
+    assert 60_000 < view.genes.loc["E2F5", "next_door"] < 80_000
+    assert view.genes["next_door"].notna().sum() == 1
+    assert "E2F5, next door" in str(FIGURES["scatter"].draw(view).to_dict())
+    assert "next door" not in str(FIGURES["scatter"].draw(perturbation_view(screen("schraivogel"), "HBE1")).to_dict())
+
+
+@pytest.mark.parametrize(("name", "said"), [("norman", "0 of 43 S genes"), ("schraivogel", "3 of 43 S genes")])
+def test_a_cell_cycle_that_a_panel_cannot_show_is_not_measured_with_what_is_there(screen, name, said):
+    study = screen(name)
+    target = "KLF1" if name == "norman" else "GATA1"
+
+    view = cell_state_view(study, perturbation_view(study, target), cell_states(study))
+
+    assert said in view.not_measured[0] and "no gene called MT- is measured" in view.not_measured[1]
+    assert list(view.rows["quantity"]) == ["Total counts", "Genes seen"]
+    assert "cannot be told: the file holds no counts of the guide library" in view.cells_left
+
+
+def test_targets_without_effect_give_neither_pathway_nor_responders(screen):
+    study = screen("datlinger")
+    symbols = study.genes.index.to_numpy()
+    sets = measured_sets(
+        read_gmt(DATA / "gene_sets" / "ReactomePathways.gmt.gz"), symbols, study.genes["gene_id"].to_numpy()
+    )
+    for target in study.targets.index:
+        view = perturbation_view(study, target)
+        pathways = pathways_view(study, view, sets, described(read_gmt(b"A\t\tG\n"), "Reactome", "test"))
+        assert pathways.claim == "" and not len(standing(pathways.listed))
+        if view.is_like_controls:
+            assert pathways.why_not and responders_view(study, view).why_not
 
 
 @pytest.mark.parametrize(("name", "controls"), [("datlinger", 200), ("mcfaline", 300)])

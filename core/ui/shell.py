@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import UnknownStudyError
-from core.ui import opening, state
+from core.ui import address, opening, state
 from core.ui.building import running_card
 from core.ui.errors import shown_errors
 from core.views.text import number
@@ -45,10 +45,15 @@ page = st.navigation(
         "Explore": [
             st.Page(ROOT / "pages" / "study.py", title="Study", icon=":material/grid_view:", default=True),
             st.Page(ROOT / "pages" / "perturbation.py", title="Perturbation", icon=":material/target:"),
-        ]
+        ],
+        "Take home": [
+            st.Page(ROOT / "pages" / "my_figures.py", title="My figures", icon=":material/bookmarks:"),
+        ],
     },
     expanded=True,
 )
+
+address.page_is(page.url_path or "study")  # the default page has no name in the address
 
 with shown_errors():
     asks = opening.open_from_address()  # before the picker, whose own choice would stand in the address

@@ -481,3 +481,16 @@ def test_a_real_screen_is_opened_through_the_page(page, empty_server, real_data,
 
     for sentence in sentences:
         expect(page.get_by_text(sentence).first).to_be_visible(timeout=LONG)
+
+
+def test_a_row_that_is_ticked_opens_its_targets_page(page, server):
+    page.goto(f"{server.url}/?study=screen")
+    table = page.locator(".st-key-card-targets [data-testid=stDataFrame] canvas").first
+    table.scroll_into_view_if_needed()
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    box = table.bounding_box()
+
+    page.mouse.click(box["x"] + 15, box["y"] + 55)  # the first row's box: the strongest target
+
+    expect(page).to_have_url(re.compile(r"/perturbation\?.*target=GENE3"))
+    expect(title(page)).to_have_text("GENE3")

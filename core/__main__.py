@@ -170,7 +170,7 @@ def _export(args: argparse.Namespace) -> None:
     )  # fmt: skip
     written = [(args.out, rendered)]
     if args.data:
-        kind = "parquet" if args.data.suffix == ".parquet" else "csv"
+        kind = {".parquet": "parquet", ".xlsx": "xlsx"}.get(args.data.suffix, "csv")
         written.append((args.data, figure_data_bytes(figure.name, view, kind, **options)))
     if args.methods:
         written.append((args.methods, (figure.methods(view, **options) + "\n").encode()))
@@ -191,6 +191,53 @@ def _pathways(args: argparse.Namespace) -> None:
     for note in (view.about, *view.notes):
         print(f"note: {note}", file=sys.stderr)
     _write_csv(as_one_table(view), args.out)
+
+
+def _target_report(args: argparse.Namespace) -> None:
+    from core.figures.report import Origin, report_html
+    from core.store import notebook
+    from core.store.files import refuse_source, unfinished_file
+    from core.views import perturbation_view
+
+    study = _study(args)
+    refuse_source(args.out, study.path)
+    view = perturbation_view(study, _target(study, args.target))
+    note = notebook.note(study, view.target)
+    origin = Origin(file=study.path.name, roles=study.roles.to_dict(), note=note.text if note else "")
+    with unfinished_file(args.out) as temporary:
+        temporary.write_text(report_html(view, origin), encoding="utf-8")
+    print(args.out)
+
+
+def _panel(args: argparse.Namespace) -> None:
+    from core.figures import figure_named
+    from core.figures.panel import Part, panel_bytes, panel_data_zip, panel_methods
+    from core.store.files import refuse_source, unfinished_file
+    from core.views.subjects import Asked, view_of
+
+    study = _study(args)
+    outs = [path for path in (args.out, args.data, args.methods) if path]
+    for path in outs:
+        refuse_source(path, study.path)
+    if len({path.absolute() for path in outs}) < len(outs):
+        raise OptionError("--out, --data and --methods name the same file; give each its own.")
+    parts = []
+    for text in args.figure:
+        name, _, target = text.partition(":")
+        figure = figure_named(name)
+        named = target or args.target
+        view = view_of(study, figure.subject, Asked(named and _target(study, named)))
+        parts.append(Part(name, view, shape=args.shape))
+    content = panel_bytes(parts, format=args.format, width_mm=args.width_mm, columns=args.columns, dpi=args.dpi)
+    written = [(args.out, content)]
+    if args.data:
+        written.append((args.data, panel_data_zip(parts)))
+    if args.methods:
+        written.append((args.methods, f"{panel_methods(parts)}\n".encode()))
+    for path, content in written:
+        with unfinished_file(path) as temporary:
+            temporary.write_bytes(content)
+        print(path)
 
 
 def _store(args: argparse.Namespace) -> None:
@@ -397,12 +444,26 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--dpi", type=int, default=300)
     export.add_argument("--option", action="append", default=[], help="option of the figure, NAME=VALUE", metavar="N=V")
     export.add_argument("--out", type=Path, required=True)
-    export.add_argument("--data", type=Path, help="also the data behind it, .csv or .parquet")
+    export.add_argument("--data", type=Path, help="also the data behind it, .csv, .xlsx or .parquet")
     export.add_argument("--methods", type=Path, help="also the methods sentence")
     pathways = verb("pathways", _pathways, "write which gene sets a target moves", roles)
     pathways.add_argument("--target", help="one target; default all perturbed cells together")
     pathways.add_argument("--gmt", required=True, help="a GMT file, or a collection that is kept")
     pathways.add_argument("--out", type=Path, required=True, metavar="X.csv")
+    panel = verb("panel", _panel, "write several figures with letters as one for paper", roles)
+    panel.add_argument("--figure", action="append", required=True, metavar="NAME[:TARGET]", help="may be repeated")
+    panel.add_argument("--target", help="where a figure names none")
+    panel.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
+    panel.add_argument("--width-mm", type=float, default=174)
+    panel.add_argument("--columns", type=int, default=2)
+    panel.add_argument("--shape", choices=["wide", "square", "tall"], default="square")
+    panel.add_argument("--dpi", type=int, default=300)
+    panel.add_argument("--out", type=Path, required=True)
+    panel.add_argument("--data", type=Path, metavar="X.zip", help="also the data behind it, one table a letter")
+    panel.add_argument("--methods", type=Path, help="also the methods sentences")
+    report = verb("target-report", _target_report, "write all that is known of a target as one HTML file", roles)
+    report.add_argument("--target", help="default all perturbed cells together")
+    report.add_argument("--out", type=Path, required=True, metavar="X.html")
     store = verb("store", _store, "check the checksums of studies")
     store.add_argument("what", choices=["verify"])
     store.add_argument("file", nargs="?", metavar="FILE")

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from core.ui.cells_card import cells_card
+from core.ui.notes import note_on
 from core.ui.pathways_card import headline_with_pathway, pathways_card
 from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top_card, wants_totals_without
+from core.ui.report_button import report_button
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, figure_card, headline, numbers, page_header, title
+from core.ui.widgets import card, figure_card, headline, numbers, page_header, title, title_row
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -21,8 +23,10 @@ with totals:
     if view.own_dominant and wants_totals_without(view.own_dominant):
         view = perturbation_view(study, target, thresholds, without_own_gene=True)
 
-with heading:
+with heading, title_row():
     title(view)
+    note_on(study, view.target)
+    report_button(view, study)
 with sentence:
     said = headline(view)
 numbers(view)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import anndata as ad
@@ -562,3 +563,53 @@ def test_the_figure_of_all_genes_highlights_the_genes_that_are_named(place, succ
     )
 
     assert "GENE2" in out.read_text() and "highlighted" in out.read_text()
+
+
+def test_panel_writes_figures_with_letters_and_their_data(place, succeed, tmp_path):
+    out, data, methods = tmp_path / "x.svg", tmp_path / "x.zip", tmp_path / "x.txt"
+
+    succeed(
+        "panel", place / "mine.h5ad", "--figure", "scatter:GENE3", "--figure", "guides:GENE7", "--figure",
+        "changed_against_cells", "--format", "svg", "--width-mm", "174", "--out", out, "--data", data,
+        "--methods", methods,
+    )  # fmt: skip
+
+    assert 'width="174mm"' in out.read_text(encoding="utf-8")
+    with zipfile.ZipFile(data) as archive:
+        assert archive.namelist()[:2] == ["a_GENE3_scatter_data.csv", "b_GENE7_guides_data.csv"]
+    said = methods.read_text(encoding="utf-8")
+    assert "(a) GENE3" in said and "(b) GENE7" in said and "(c) mine" in said
+
+
+def test_a_panel_of_too_many_columns_is_one_line_of_error(place, run, tmp_path):
+    code, _, err = run(
+        "panel", place / "mine.h5ad", "--figure", "scatter", "--columns", "9", "--format", "svg", "--out",
+        tmp_path / "x.svg",
+    )  # fmt: skip
+
+    assert code == 1 and err.splitlines()[-1].startswith("error: A panel cannot have 9 columns")
+    assert not (tmp_path / "x.svg").exists()
+
+
+def test_target_report_writes_one_html_file(place, succeed, tmp_path):
+    succeed("target-report", place / "mine.h5ad", "--target", "gene3", "--out", tmp_path / "x.html")
+
+    document = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert document.startswith("<!doctype html>") and "<h1>GENE3</h1>" in document
+    assert document.count("<svg") == 6
+
+
+def test_target_report_of_an_unknown_target_is_one_line_of_error(place, run, tmp_path):
+    code, _, err = run("target-report", place / "mine.h5ad", "--target", "GENE33", "--out", tmp_path / "x.html")
+
+    assert code == 1 and "No cells carry a guide against 'GENE33'" in err
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_the_data_of_a_figure_go_to_excel_too(place, succeed, tmp_path):
+    succeed(
+        "export", place / "mine.h5ad", "--figure", "top_deltas", "--target", "GENE3", "--format", "svg", "--out",
+        tmp_path / "x.svg", "--data", tmp_path / "x.xlsx",
+    )  # fmt: skip
+
+    assert "GENE3" in set(pd.read_excel(tmp_path / "x.xlsx")["gene"])

@@ -9,7 +9,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ from core.schema import ALL_PERTURBED
 from core.views.text import number, plain
 
 FORMATS = ("svg", "pdf", "png")
-TABLES = ("csv", "parquet")
+TABLES = ("csv", "xlsx", "parquet")
 MOST_PIXELS = 60_000_000
 """Pixels of a PNG at most: 240 MB while it is made."""
 
@@ -228,6 +228,18 @@ def png_file(svg: str, size: tuple[float, float], paper: Paper, about: Mapping[s
     return with_png_chunks(png, paper.dpi, about)
 
 
+def thumbnail(png: bytes, width: int = 480) -> bytes:
+    """A small picture of an exported PNG; of one that is higher than wide the upper part."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        upper = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, picture.width)))
+        upper.thumbnail((width, width))
+        file = io.BytesIO()
+        upper.save(file, "PNG", optimize=True)
+        return file.getvalue()
+
+
 def with_png_chunks(png: bytes, dpi: float, about: Mapping[str, str]) -> bytes:
     """The PNG with its resolution (pHYs) and texts (tEXt, or iTXt beyond Latin-1) right after its header."""
     per_meter = round(dpi / 0.0254)
@@ -263,7 +275,8 @@ def figure_data_bytes(name: str, view: Any, format: str = "csv", **options: Any)
     """The table behind a figure, its columns always in the same order.
 
     In CSV, names that a spreadsheet would run as a formula (they begin with ``=``, ``+``, ``-``, ``@``, a tab or a line
-    break) get an apostrophe in front. No gene symbol begins so, and Parquet keeps names as they are.
+    break) get an apostrophe in front. No gene symbol begins so, and Parquet and Excel keep names as they are. Only the
+    Excel workbook keeps Excel from reading MARCH8 as a date.
 
     Parameters
     ----------
@@ -272,7 +285,7 @@ def figure_data_bytes(name: str, view: Any, format: str = "csv", **options: Any)
     view
         Its view.
     format
-        ``"csv"`` (UTF-8) or ``"parquet"``.
+        ``"csv"`` (UTF-8), ``"xlsx"`` or ``"parquet"``.
     options
         What the figure takes.
 
@@ -282,11 +295,16 @@ def figure_data_bytes(name: str, view: Any, format: str = "csv", **options: Any)
         If there is no such figure or format.
     """
     one_of("format", format, TABLES)
-    return table_bytes(figure_named(name).data(view, **options), format)
+    figure = figure_named(name)
+    return table_bytes(figure.data(view, **options), format, lambda: metadata(figure, view, options))
 
 
-def table_bytes(table: pd.DataFrame, format: str) -> bytes:
-    """A table as CSV or Parquet, without its index."""
+def table_bytes(table: pd.DataFrame, format: str, about: Callable[[], Mapping[str, str]] | None = None) -> bytes:
+    """A table as CSV, Excel or Parquet, without its index; ``about`` is what a workbook's second sheet says."""
+    if format == "xlsx":
+        from core.figures.excel import excel_bytes  # only a download needs it
+
+        return excel_bytes(table, about() if about else None)
     if format == "parquet":
         file = io.BytesIO()
         table.to_parquet(file, index=False)

@@ -5,12 +5,12 @@ strongest target) a choice therefore starts empty and is written into the addres
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-PAGE = "_page"
-"""Where the session keeps which page it is on; the shell says so."""
+PAGE, _LAST = "_page", "_last_addresses"
 
 
 def asked(key: str) -> str | None:
@@ -99,19 +99,14 @@ def keep(*keys: str) -> None:
         st.session_state[_kept(key)] = st.query_params.get_all(key)
 
 
-def remember(key: str, value: str) -> None:
+def keep_as(key: str, value: str) -> None:
     """Keep a choice that the address may not say yet, as where a picker was just told what to show."""
     st.session_state[_kept(key)] = [value]
 
 
-def choose(key: str, value: str) -> None:
-    """Have a widget of :func:`pick` show another value from the next run on; for callbacks."""
-    st.session_state[_settled(key)] = value
-
-
 def settle(key: str, value: str | None) -> None:
     """Run the page again with another value in a widget that is made already, as when an alias was typed."""
-    st.session_state[_settled(key)] = value
+    settle_next(key, value)
     st.rerun()
 
 
@@ -127,6 +122,51 @@ def _page_is_turned(key: str) -> bool:
     if key in st.query_params:
         st.session_state[key] = st.query_params[key]
     return True
+
+
+def settle_next(key: str, value: str | None) -> None:
+    """Give a widget another value on the next run: one that all pages have does not take it from a link."""
+    st.session_state[_settled(key)] = value
+
+
+def page_is(name: str) -> None:
+    """Note which page is shown, so that its address can be kept."""
+    st.session_state[PAGE] = name
+
+
+def here() -> tuple[str, list[tuple[str, str]]]:
+    """The address of what is shown: the page's name and its query, pair by pair."""
+    query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
+    return st.session_state.get(PAGE, ""), query
+
+
+def remember() -> None:
+    """Keep the address of what is shown as this session's last one of its page."""
+    page, query = here()
+    if page:
+        st.session_state.setdefault(_LAST, {})[page] = query
+
+
+def remembered() -> dict[str, list[tuple[str, str]]]:
+    """The last address of each page that this session has shown: its query by the page's name."""
+    return dict(st.session_state.get(_LAST, {}))
+
+
+def go_to(path: Path, page: str, *, study: str, query: Sequence[tuple[str, str]]) -> None:
+    """Turn to a page as an address says, from whatever this session has shown before.
+
+    A link would not do it: the study picker, which all pages have, keeps its study over the one that a link names, and
+    choices made earlier on that page would stay where the address says nothing of them.
+    """
+    asked: dict[str, list[str]] = {}
+    for key, value in query:
+        if key != "study":
+            asked.setdefault(key, []).append(value)
+    for key, _ in remembered().get(page, []):
+        if key not in asked and key != "study":
+            st.session_state.pop(key, None)
+    settle_next("study", study)
+    st.switch_page(path, query_params=asked)
 
 
 def _write(key: str, value: str) -> None:

@@ -1,17 +1,31 @@
-"""The export menu of a figure: format, size, preview, download, the data behind it, the sentence for the methods."""
+"""The export menu of a figure: format, size, preview, download, the data behind it, the sentence for the methods.
 
+What is downloaded is kept in "My figures" with the address of its view; so is what is added there by a button.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from core.errors import StorageError
 from core.figures import FIGURES, Figure
-from core.figures.export import export_figure, figure_data_bytes, file_name
+from core.figures.export import export_figure, figure_data_bytes, file_name, thumbnail
+from core.store.my_figures import keep_figure
+from core.ui import address
 from core.ui.errors import shown_errors
+from core.ui.kept_views import kept_figure
 from core.ui.state import View, view_key
 
 FORMATS = {"PDF": "application/pdf", "SVG": "image/svg+xml", "PNG": "image/png"}
-TABLES = (("Data (CSV)", "csv", "text/csv"), ("Data (Parquet)", "parquet", "application/vnd.apache.parquet"))
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TABLES = (
+    ("CSV", "csv", "text/csv"),
+    ("Excel", "xlsx", EXCEL),
+    ("Parquet", "parquet", "application/vnd.apache.parquet"),
+)
 WIDTHS = {"85 mm": 85.0, "114 mm": 114.0, "174 mm": 174.0}
 OTHER = "other"
 SHAPES = ("wide", "square", "tall")
@@ -40,11 +54,12 @@ def export_dialog(name: str, view: View, options: dict[str, Any]) -> None:
     with chosen, shown_errors():
         form, width_mm, shape, dpi = _choices(FIGURES[name])
         size = st.empty()
-        _downloads(name, view, options, form, width_mm, shape, dpi)
+        keeping = Keeping(name, view, options, address.here(), width_mm, shape)
+        _downloads(keeping, form, dpi)
     st.markdown("**Methods sentence**")
     st.code(FIGURES[name].methods(view, **options), language=None, wrap_lines=True)
     with preview, shown_errors():
-        png = preview_png(name, view, width_mm, shape, options)
+        png = keeping.preview = preview_png(name, view, width_mm, shape, options)
         width, height = _pixels(png)
         picture.image(png, width=round(min(PREVIEW_WIDTH, PREVIEW_HEIGHT * width / height)))
         size_line.caption("Preview of the file, enlarged. Printed at its size, the letters are 6 and 7 pt.")
@@ -79,28 +94,61 @@ def _switch(label: str, options: Any, now: Any, key: str = "") -> Any:
     return st.segmented_control(label, options, key=key, required=True, width="stretch") or now
 
 
-def _downloads(
-    name: str, view: View, options: dict[str, Any], form: str, width_mm: float, shape: str, dpi: int
-) -> None:
+@dataclass
+class Keeping:
+    """A figure as the menu shows it, ready to be kept; the preview is there once it is drawn."""
+
+    name: str
+    view: View
+    options: dict[str, Any]
+    address: tuple[str, list[tuple[str, str]]]
+    width_mm: float
+    shape: str
+    preview: bytes | None = None
+
+    def file(self, form: str, dpi: int) -> bytes:
+        """The figure as a file, which is kept in "My figures" as well."""
+        content = export_figure(
+            self.name, self.view, format=form, width_mm=self.width_mm, shape=self.shape, dpi=dpi, **self.options
+        )
+        with suppress(StorageError):  # a data root that cannot be written must not keep anybody from the file
+            self.keep()
+        return content
+
+    def keep(self) -> str:
+        """Keep the figure in "My figures"; its id."""
+        png = self.preview or export_figure(self.name, self.view, format="png", shape=self.shape, **self.options)
+        figure = kept_figure(self.name, self.view, self.options, self.address, width_mm=self.width_mm, shape=self.shape)
+        return keep_figure(figure, thumbnail(png))
+
+
+def _downloads(keeping: Keeping, form: str, dpi: int) -> None:
+    name, view = keeping.name, keeping.view
     st.download_button(
         f"Download {form}",
-        lambda: export_figure(name, view, format=form.lower(), width_mm=width_mm, shape=shape, dpi=dpi, **options),
-        file_name=file_name(name, view, width_mm, form.lower()),
+        lambda: keeping.file(form.lower(), dpi),
+        file_name=file_name(name, view, keeping.width_mm, form.lower()),
         mime=FORMATS[form],
         type="primary",
         icon=":material/download:",
         width="stretch",
         on_click="ignore",
+        help="It is kept in My figures too, with the view it came from.",
     )
-    for place, (label, ending, mime) in zip(st.columns(2), TABLES, strict=True):
+    if st.button("Add to my figures", icon=":material/bookmark_add:", width="stretch", key="export-keep"):
+        keeping.keep()
+        st.caption(":green[:material/check:] Kept in My figures.")
+    for place, (label, ending, mime) in zip(st.columns(3, gap="xsmall"), TABLES, strict=True):
         place.download_button(
             label,
-            partial(figure_data_bytes, name, view, ending, **options),
+            partial(figure_data_bytes, name, view, ending, **keeping.options),
             file_name=file_name(f"{name}_data", view, None, ending),
             mime=mime,
-            icon=":material/table:",
             width="stretch",
             on_click="ignore",
+            help="Keeps MARCH8 and its like as text; a CSV opened in Excel makes dates of them."
+            if ending == "xlsx"
+            else None,
         )
 
 

@@ -43,7 +43,7 @@ def _ask() -> None:
     text = st.session_state[FIND]
     st.session_state[FIND] = None
     if text and st.session_state.get(address.PAGE) == links.GENE_PAGE.stem:
-        address.choose(KEY, text)
+        address.settle_next(KEY, text)
     elif text:
         st.session_state[ASKED] = text
 
@@ -72,7 +72,7 @@ def pick_gene(study: Study) -> str:
         placeholder=PLACEHOLDER,
     )
     if picked and meant(picked):  # a name that is no gene does not go along to other pages
-        address.remember(KEY, picked)
+        address.keep_as(KEY, picked)
     return picked or first_gene(study)
 
 

@@ -41,7 +41,7 @@ def all_genes_card(view: GenesView, study: Study, gene: str) -> tuple[str, ...]:
         export_button(name, view, **options)
     with shown_errors():
         if name == "mean_dispersion":
-            picked = cloud_figure(name, view, on_pick=partial(address.choose, KEY), **options)
+            picked = cloud_figure(name, view, on_pick=partial(address.settle_next, KEY), **options)
             boxed_genes(genes_in_box(view, name, picked.box), view)
         else:
             figure(name, view, **options)
@@ -108,7 +108,7 @@ def table_card(view: GenesView, highlight: tuple[str, ...]) -> None:
 def _pick_row(key: str, genes: list[str]) -> None:
     rows = st.session_state[key]["selection"]["rows"]
     if rows:
-        address.choose(KEY, genes[rows[0]])
+        address.settle_next(KEY, genes[rows[0]])
 
 
 def _columns(view: GenesView) -> dict[str, Any]:

@@ -32,11 +32,11 @@ def target_link(target: str, label: str) -> None:
 
 def go_to_gene(gene: str) -> None:
     """Turn to a gene's page. No parameter can be set whose widget stands, so the picker is told instead."""
-    address.choose("gene", gene)
+    address.settle_next("gene", gene)
     st.switch_page(GENE_PAGE, query_params={})
 
 
 def go_to_target(target: str) -> None:
     """Turn to the page of a target's perturbation."""
-    address.choose("target", target)
+    address.settle_next("target", target)
     st.switch_page(PERTURBATION_PAGE, query_params={})

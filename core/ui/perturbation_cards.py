@@ -1,6 +1,5 @@
 """The cards of the Perturbation page: all genes at once, the largest changes, the checks, the table."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +13,13 @@ from core.store import Study
 from core.ui import address
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
+from core.ui.gene_lists import keep_list_button, list_options, words_of
 from core.ui.picks import forget_box
+from core.ui.table_filter import filtered_genes
 from core.ui.widgets import card_header, cloud_figure, figure, figure_card, table_download
 from core.views.genes import GenesView
 from core.views.perturbation import PerturbationView
-from core.views.text import escape_markdown, p_value, plural, signed
+from core.views.text import escape_markdown, number, p_value, plural, signed
 
 CHECK_ICONS = {True: ":green[:material/check:]", False: ":orange[:material/warning:]", None: ":gray[:material/remove:]"}
 HIGHLIGHT_WIDTH = 190
@@ -64,6 +65,7 @@ def effect_card(view: PerturbationView, study: Study) -> None:
         clicked = [gene for gene in picked.genes if gene in view.genes.index]
         for gene in list(dict.fromkeys([*clicked, *highlight]))[:MOST_LINES]:
             st.markdown(gene_line(view, gene))
+        keep_list_button(highlight, f"highlighted in {view.title}, {view.study_name}", "highlight")
         boxed(genes_in_box(view, name, picked.box, **options), view, name)
 
 
@@ -90,7 +92,7 @@ def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[t
     address.carry("highlight")
     typed = st.multiselect(
         "Highlight genes",
-        list(view.genes.index[:MOST_OFFERED]),
+        [*list_options(), *view.genes.index[:MOST_OFFERED]],
         key="highlight",
         placeholder="Highlight genes",
         accept_new_options=True,
@@ -100,7 +102,7 @@ def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[t
         width=HIGHLIGHT_WIDTH,
     )
     address.keep("highlight")
-    words = [word for text in typed for word in re.split(r"[\s,;]+", text) if word]  # a pasted list is one text
+    words = words_of(typed)
     found = [word if word in view.genes.index else study.find_gene(word) for word in words]
     known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
     return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
@@ -134,6 +136,7 @@ def boxed(genes: Sequence[str], view: PerturbationView, name: str) -> None:
         st.markdown(f"**{plural(len(genes), 'gene')} in the box**")
         rows = view.genes.loc[list(genes)]
         table_download("Table (CSV)", rows, file_name(f"{name}_box", view, None, "csv"), key="boxed")
+    keep_list_button(genes, f"box in the {name} of {view.title}, {view.study_name}", "box")
     genes_table(rows, view, height=min(38 + 35 * len(genes), 250))
 
 
@@ -157,16 +160,21 @@ def checks_card(view: PerturbationView) -> None:
         st.caption(view.calibration)
 
 
+@st.fragment
 def genes_card(view: PerturbationView) -> None:
-    """The table of all genes, searchable, with its own download; the distribution of deltas, closed at first."""
-    with card_header():
-        st.header(f"All {plural(len(view.genes), 'gene')}", anchor=False)
-        table_download("Table (CSV)", view.genes, file_name("genes", view, None, "csv"), key="all-genes")
-    genes_table(view.genes, view)
-    more = st.expander("Distribution of the deltas", key="deltas", bind="query-params")
-    if more.open:
-        with more:
-            figure_card("delta_distribution", view)
+    """The table of all genes, to filter, sort and take; the distribution of deltas, closed at first."""
+    with shown_errors():
+        head = st.container()
+        rows = filtered_genes(view.genes)
+        with head, card_header():
+            n = plural(len(view.genes), "gene")
+            st.header(f"All {n}" if len(rows) == len(view.genes) else f"{number(len(rows))} of {n}", anchor=False)
+            table_download("Table (CSV)", rows, file_name("genes", view, None, "csv"), key="all-genes")
+        genes_table(rows, view)
+        more = st.expander("Distribution of the deltas", key="deltas", bind="query-params")
+        if more.open:
+            with more:
+                figure_card("delta_distribution", view)
 
 
 def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -> None:

@@ -49,7 +49,10 @@ page = st.navigation(
             st.Page(ROOT / "pages" / "gene.py", title="Gene", icon=":material/search:"),
             st.Page(ROOT / "pages" / "perturbation.py", title="Perturbation", icon=":material/target:"),
             st.Page(ROOT / "pages" / "compare.py", title="Compare", icon=":material/compare_arrows:"),
-        ]
+        ],
+        "Take home": [
+            st.Page(ROOT / "pages" / "my_figures.py", title="My figures", icon=":material/bookmarks:"),
+        ],
     },
     expanded=True,
 )
@@ -61,5 +64,5 @@ with shown_errors():
         find_gene_box()
         running_card()
     if not asks:
-        st.session_state[address.PAGE] = page.url_path
+        address.page_is(page.url_path or "study")  # the default page has no name in the address
         page.run()

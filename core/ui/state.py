@@ -140,6 +140,21 @@ def open_study(choice: Choice) -> Study:
     return _open_study(choice.id, record.built_at if record else None)
 
 
+def open_study_by_id(study_id: str) -> Study:
+    """A study by its id, opened once for all sessions.
+
+    Raises
+    ------
+    UnknownStudyError
+        If it is not here.
+    """
+    records = store.list_studies()
+    record = next((r for r in records if r.id == study_id), None)
+    if record is None:
+        raise UnknownStudyError(study_id, [r.name for r in records])
+    return _open_study(study_id, record.built_at)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _open_study(study_id: str, built_at: object) -> Study:
     return store.open_study(study_id)

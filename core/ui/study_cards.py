@@ -90,8 +90,8 @@ def targets_card(view: StudyView) -> None:
 
 
 def go_to_target(target: str) -> None:
-    """Turn to the Perturbation page of a target of the picked study."""
-    st.switch_page(PERTURBATION_PAGE, query_params=_target_query(target))
+    """Turn to the Perturbation page of a target of the picked study; the picker keeps the study, and takes no other."""
+    st.switch_page(PERTURBATION_PAGE, query_params={"target": target})
 
 
 def _target_query(target: str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import FIGURES, started_with
 from core.figures.export import table_bytes
-from core.ui import picks, state
+from core.ui import address, picks, state
 from core.ui.errors import shown_errors
-from core.ui.export_menu import export_button
+from core.ui.export_menu import EXCEL, export_button
 from core.ui.picks import Picks
 from core.ui.state import PageView, View
 from core.views.compared import Compared
@@ -40,6 +40,13 @@ def title(view: PageView) -> None:
     with st.container(gap=None):
         st.caption(view.crumb)
         st.title(escape_markdown(view.title, longest=60), anchor=False)
+
+
+@contextmanager
+def title_row() -> Iterator[None]:
+    """A row with the title on the left and small buttons on the right: what can be taken home of the whole page."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="title-row"):
+        yield
 
 
 def headline(view: PageView) -> DeltaGenerator:
@@ -130,6 +137,7 @@ def figure(name: str, view: View, *, frame: int | None = None, **options: Any) -
         st.vega_lite_chart(drawn.spec, key=_chart_key(name, view), alt=drawn.alt)
     key_line(FIGURES[name].key)
     st.caption(drawn.caption)
+    address.remember()
 
 
 def cloud_figure(
@@ -155,6 +163,7 @@ def cloud_figure(
     )
     key_line(FIGURES[name].key)
     st.caption(drawn.caption)
+    address.remember()
     return picks.picked()
 
 
@@ -173,14 +182,25 @@ def key_line(entries: Sequence[tuple[str, str, str]]) -> None:
 
 
 def table_download(label: str, table: pd.DataFrame, file_name: str, key: str) -> None:
-    """A table in one click; it is written when it is asked for."""
-    st.download_button(
-        label,
-        lambda: table_bytes(table, "csv"),
-        file_name=file_name,
-        mime="text/csv",
-        key=key,
-        type="tertiary",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    """A table in one click, as CSV or for Excel, which keeps names as text; it is written when it is asked for."""
+    with st.container(horizontal=True, width="content", gap="small"):
+        st.download_button(
+            label,
+            lambda: table_bytes(table, "csv"),
+            file_name=file_name,
+            mime="text/csv",
+            key=key,
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Excel",
+            lambda: table_bytes(table, "xlsx"),
+            file_name=f"{file_name.removesuffix('.csv')}.xlsx",
+            mime=EXCEL,
+            key=f"{key}-excel",
+            type="tertiary",
+            on_click="ignore",
+            help="A workbook in which MARCH8 and its like stay text; opening the CSV in Excel makes dates of them.",
+        )

@@ -523,3 +523,16 @@ def test_a_dot_among_all_genes_is_picked_and_a_pasted_list_goes_along_to_the_per
     page.get_by_role("link", name="Perturbation").click()
     effect_chart(page)
     expect(page).to_have_url(re.compile("highlight=ACTB"))
+
+
+def test_a_row_that_is_ticked_opens_its_targets_page(page, server):
+    page.goto(f"{server.url}/?study=screen")
+    table = page.locator(".st-key-card-targets [data-testid=stDataFrame] canvas").first
+    table.scroll_into_view_if_needed()
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    box = table.bounding_box()
+
+    page.mouse.click(box["x"] + 15, box["y"] + 55)  # the first row's box: the strongest target
+
+    expect(page).to_have_url(re.compile(r"/perturbation\?.*target=GENE3"))
+    expect(title(page)).to_have_text("GENE3")

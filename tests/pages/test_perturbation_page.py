@@ -242,3 +242,20 @@ def test_a_figure_that_fails_leaves_the_rest_of_the_page_and_a_traceback_in_the_
     log = (study_root / "logs" / "errors.log").read_text()
     assert error_id in log and "a fault of ours" in log
     assert page.dataframe[0].value.shape[0] == 45
+
+
+def test_the_table_is_filtered_by_direction_and_symbol(open_page):
+    page = open_page("perturbation", target="GENE3", rows="Rise")
+    assert page.dataframe[0].value["delta"].gt(0).all() and len(page.dataframe[0].value) < 45
+
+    page.text_input(key="find").set_value("gene2").run()
+
+    assert set(page.dataframe[0].value["gene"]) == {"GENE2"}
+    assert page.query_params["rows"] == "Rise"
+    assert "1 of 45 genes" in words(page)
+
+
+def test_several_symbols_filter_exactly_those(open_page):
+    page = open_page("perturbation", target="GENE3", find="GENE2, gene30 nothing")
+
+    assert set(page.dataframe[0].value["gene"]) == {"GENE2", "GENE30"}

@@ -1,0 +1,72 @@
+"""Gene lists where genes are picked: a list that was kept is highlighted by its name, and what is picked is kept."""
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import PerturbscopeError
+from core.store import notebook
+from core.ui.errors import say
+from core.views.text import escape_markdown, plural
+
+PREFIX = "list:"
+MOST_OFFERED = 50
+
+
+def list_options() -> list[str]:
+    """Kept gene lists as options of a field that takes genes: ``list:hypoxia``."""
+    return [f"{PREFIX}{kept.name}" for kept in list(notebook.gene_lists().values())[:MOST_OFFERED]]
+
+
+def words_of(typed: Sequence[str]) -> list[str]:
+    """Genes out of what was typed, pasted or picked: a pasted text is many genes, and a list's name stands for its own.
+
+    A name that no list has is returned as it is.
+    """
+    words: list[str] = []
+    lists = {}
+    if any(text.startswith(PREFIX) for text in typed):
+        lists = {kept.name.casefold(): kept.genes for kept in notebook.gene_lists().values()}
+    for text in typed:
+        if text.startswith(PREFIX):
+            name = text.removeprefix(PREFIX).strip()
+            words += lists.get(name.casefold(), [text])
+        else:
+            words += [word for word in re.split(r"[\s,;]+", text) if word]
+    return words
+
+
+def is_list(text: str) -> bool:
+    """Whether an option names a list."""
+    return text.startswith(PREFIX)
+
+
+def keep_list_button(genes: Sequence[str], source: str, key: str) -> None:
+    """A button that keeps these genes under a name.
+
+    Parameters
+    ----------
+    genes
+        Symbols.
+    source
+        Where they come from, in words.
+    key
+        Of this place.
+    """
+    if not genes:
+        return
+    with st.popover("Keep this list", type="tertiary", icon=":material/playlist_add:", key=f"keep-list-{key}"):
+        name = st.text_input("Name of the list", key=f"list-name-{key}", max_chars=notebook.LONGEST_LIST_NAME)
+        shown = ", ".join(escape_markdown(gene, 20) for gene in genes[:8]) + (", …" if len(genes) > 8 else "")
+        st.caption(f"{plural(len(genes), 'gene')}: {shown}")
+        if st.button("Keep", key=f"list-keep-{key}", type="primary", disabled=not (name or "").strip()):
+            try:
+                kept = notebook.keep_list(name or "", list(genes), source)
+            except PerturbscopeError as error:
+                say(str(error))
+            else:
+                st.caption(
+                    f":green[:material/check:] Kept as {escape_markdown(kept.name)}. Type `list:` in the field "
+                    "Highlight genes to ring its genes in any study."
+                )

@@ -1,0 +1,40 @@
+"""The button that takes a target's whole page home as one HTML file."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from core.figures.export import file_name
+from core.figures.report import Origin, report_html
+from core.store import Study, notebook
+from core.ui import address
+from core.views.perturbation import PerturbationView
+
+
+def report_button(view: PerturbationView, study: Study) -> None:
+    """Everything the page says of a target as one file that opens offline; it is written when it is asked for."""
+    page, query = address.here()
+    words = f"/{page}?{'&'.join(f'{key}={value}' for key, value in query)}"
+
+    def report() -> bytes:
+        note = notebook.note(study, view.target)
+        origin = Origin(
+            file=study.path.name,
+            roles=study.roles.to_dict(),
+            made_at=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+            address=words,
+            note=note.text if note else "",
+        )
+        return report_html(view, origin).encode("utf-8")
+
+    st.download_button(
+        "Report (HTML)",
+        report,
+        file_name=file_name("report", view, None, "html"),
+        mime="text/html",
+        key="report",
+        type="tertiary",
+        icon=":material/description:",
+        on_click="ignore",
+        help="All that this page says of the target, with figures, tables and methods, in one file that opens offline.",
+    )

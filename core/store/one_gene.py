@@ -1,11 +1,14 @@
 """One gene in every cell: its log-normalized values with the target, guide, batch and stratum of each cell."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.schema import LEFT_OUT
-from core.store.study import Study
+
+if TYPE_CHECKING:
+    from core.store.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class OneGene:
     stratum: np.ndarray
 
 
-def one_gene(study: Study, gene: str) -> OneGene:
+def one_gene(study: "Study", gene: str) -> OneGene:
     """One gene's log-normalized values with the codes of every cell: one block of the Store, some milliseconds.
 
     Raises

@@ -42,6 +42,7 @@ from core.settings import settings
 from core.stats.groups import visiting_groups
 from core.store.files import UNFINISHED, check_manifest, damage_said, map_arrays, storage_errors, write_text_atomically
 from core.store.group_sums import GroupSums
+from core.store.one_gene import OneGene, one_gene
 from core.store.room import bytes_of_tables, bytes_of_values, refuse_without_room
 from core.store.sweep import SizeFactors, gene_sums, sweep, worker_threads
 from core.store.tables import TABLES_VERSION, TableInputs, build_tables, false_discovery_rates
@@ -433,6 +434,16 @@ class Study:
             If the study does not measure it.
         """
         return self.gene_values.gene(self._gene(gene))
+
+    def one_gene(self, gene: str) -> OneGene:
+        """One gene's log-normalized values with the target, guide, batch and stratum of every cell.
+
+        Raises
+        ------
+        UnknownGeneError
+            If the study does not measure it.
+        """
+        return one_gene(self, gene)
 
     def find_gene(self, name: str) -> str | None:
         """The measured gene that a symbol, alias or Ensembl id means, None if there is none."""

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from core.schema import CONTROL, MEASURABLE_MEAN
-from core.store.one_gene import one_gene
 from core.views import text
 from core.views.facts import stratum_word
 from core.views.text import escape_markdown as name
@@ -109,7 +108,7 @@ def _strata(study: Any, gene: str, stratified: bool) -> str:
 
 def _strata_means(study: Any, gene: str) -> tuple[float, float, float]:
     """Lowest and highest log-normalized mean of the strata's controls, and the fold between them (of expm1 + 0.01)."""
-    cells = one_gene(study, gene)
+    cells = study.one_gene(gene)
     control = (cells.target == CONTROL) & (cells.stratum >= 0)
     n = np.bincount(cells.stratum[control])
     sums = np.bincount(cells.stratum[control], cells.values[control])

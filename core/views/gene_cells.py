@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,13 @@ import pandas as pd
 from core.errors import OptionError
 from core.schema import CONTROL
 from core.stats.curves import N_POINTS, group_curves, share_interval
-from core.store.one_gene import OneGene, one_gene
 from core.views import text
 from core.views.facts import stratum_word
 from core.views.gene import GeneView
 from core.views.methods import Methods
+
+if TYPE_CHECKING:
+    from core.store.one_gene import OneGene
 
 GROUPINGS = ("target", "guide", "batch", "stratum")
 CONTROLS = "controls"
@@ -108,7 +110,7 @@ def gene_cells_view(study: Any, view: GeneView, chosen: Sequence[str] = ()) -> G
     chosen
         Targets to show beside those that move it most, at most 20.
     """
-    cells = one_gene(study, view.gene)
+    cells = study.one_gene(view.gene)
     chosen = tuple(dict.fromkeys(t for t in chosen if t in view.movers.index))[:MOST_CHOSEN]
     found = {
         "target": _by_target(study, cells, view, chosen),
@@ -135,7 +137,7 @@ def gene_cells_view(study: Any, view: GeneView, chosen: Sequence[str] = ()) -> G
 # --------------------------------------------------------------------------------------------- which groups, why
 
 
-def _by_target(study: Any, cells: OneGene, view: GeneView, chosen: tuple[str, ...]) -> Distribution:
+def _by_target(study: Any, cells: "OneGene", view: GeneView, chosen: tuple[str, ...]) -> Distribution:
     """Controls, the gene's own perturbation, the targets that move it most, those that were chosen."""
     moved = [str(t) for t in view.others.index[view.others["role"] != "neutral"][:MOST_MOVERS]]
     own = [view.own_target] if view.own_target else []
@@ -155,7 +157,7 @@ def _by_target(study: Any, cells: OneGene, view: GeneView, chosen: tuple[str, ..
     return _distribution(cells, row_of[cells.target], [CONTROLS, *targets], roles, note)
 
 
-def _by_guide(study: Any, cells: OneGene, view: GeneView, chosen: tuple[str, ...]) -> Distribution | None:
+def _by_guide(study: Any, cells: "OneGene", view: GeneView, chosen: tuple[str, ...]) -> Distribution | None:
     """Controls and the guides of one target: chosen, the gene itself, or the one that moves it most."""
     names = study.part_names("guides")
     moved = [str(t) for t in view.others.index[:1]]
@@ -176,7 +178,7 @@ def _by_guide(study: Any, cells: OneGene, view: GeneView, chosen: tuple[str, ...
     )
 
 
-def _in_controls(study: Any, cells: OneGene, part: str, codes: np.ndarray, word: str) -> Distribution | None:
+def _in_controls(study: Any, cells: "OneGene", part: str, codes: np.ndarray, word: str) -> Distribution | None:
     """Control cells by batch or stratum; of many those with the lowest and the highest means."""
     names = study.part_names(part)
     if len(names) < 2:
@@ -200,7 +202,7 @@ def _in_controls(study: Any, cells: OneGene, part: str, codes: np.ndarray, word:
 
 
 def _distribution(
-    cells: OneGene, group: np.ndarray, names: Sequence[str], roles: Sequence[str], note: str
+    cells: "OneGene", group: np.ndarray, names: Sequence[str], roles: Sequence[str], note: str
 ) -> Distribution:
     curves = group_curves(cells.values, group, len(names), N_POINTS)
     low, high = share_interval(curves.n_shown, curves.n)

@@ -83,9 +83,10 @@ def _gene_of(asked: Asked) -> str:
 
 
 def _pair(study: Study, asked: Asked) -> Any:
+    target = _one_target(asked)
     if asked.beside is None:
         raise OptionError("The figure pair is of two targets: add --with NAME.")
-    return pair_view(study, _one_target(asked), asked.beside)
+    return pair_view(study, target, asked.beside)
 
 
 def _studies(study: Study, asked: Asked) -> Any:

@@ -346,13 +346,13 @@ def test_an_exported_png_has_the_pixels_of_its_width_at_its_dpi(export_dialog):
 
 def test_the_data_behind_a_figure_are_taken_as_csv_and_parquet(export_dialog):
     tables = {}
-    for label in ("Data (CSV)", "Data (Parquet)"):
+    for label in ("CSV", "Parquet"):
         with export_dialog.expect_download() as waiting:
             export_dialog.get_by_role("dialog").get_by_role("button", name=label).click()
         tables[label] = Path(waiting.value.path()).read_bytes()
 
-    csv = pd.read_csv(io.BytesIO(tables["Data (CSV)"]))
-    parquet = pd.read_parquet(io.BytesIO(tables["Data (Parquet)"]))
+    csv = pd.read_csv(io.BytesIO(tables["CSV"]))
+    parquet = pd.read_parquet(io.BytesIO(tables["Parquet"]))
     assert len(csv) == len(parquet) == 45
     assert csv.set_index("gene").loc["GENE3", "delta"] < 0
 

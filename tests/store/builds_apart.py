@@ -1,6 +1,7 @@
 """Builds in processes of their own, which may die: ``python -m tests.store.builds_apart FILE ROOT=MOMENT ...``.
 
-One interpreter imports everything and forks once a build. MOMENT is ``end`` (build to the end), ``race`` (two at once),
+One interpreter imports everything and forks once a build. MOMENT is ``end`` (build to the end), ``unwarned`` (the same
+without a look at the room on the disk), ``race`` (two at once),
 ``PHASE:N`` (die by SIGKILL at the N-th report of that phase) or ``MODULE.FUNCTION`` (die when it is called). Prints a
 JSON object of what became of each: ``built``, ``killed`` or the error's sentence; anything else is a bug.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 import core.store.preprocess  # noqa: F401 - all kernels before the fork
 from core.errors import PerturbscopeError
 from core.store import build_study
+from core.store import study as study_module
 
 
 def die(*_, **__):
@@ -38,6 +40,8 @@ def reporter(moment):
 
 def build(path, root, moment, answer):
     """Build in this process and write what became of it; never returns."""
+    if moment == "unwarned":
+        study_module.refuse_without_room = lambda *_: None
     if "." in moment:
         module, _, function = moment.rpartition(".")
         owner = importlib.import_module(module)

@@ -5,13 +5,12 @@ import pytest
 
 from core.errors import UnknownGeneError
 from core.schema import CONTROL, LEFT_OUT
-from core.store.one_gene import one_gene
 from tests.small_screens import CONTROL as CONTROL_LABEL
 
 
 @pytest.mark.parametrize("gene", ["GENE0", "GENE3", "GENE44"])
 def test_values_are_log_normalized_as_by_hand_in_the_order_of_the_file(built, gene):
-    found = one_gene(built.study, gene)
+    found = built.study.one_gene(gene)
 
     g = built.screen.var_names.index(gene)
     expected = built.expected
@@ -22,7 +21,7 @@ def test_values_are_log_normalized_as_by_hand_in_the_order_of_the_file(built, ge
 
 
 def test_every_cell_has_the_target_that_the_file_names_and_cells_without_counts_have_none(built):
-    found = one_gene(built.study, "GENE3")
+    found = built.study.one_gene("GENE3")
 
     names = built.study.part_names("targets")
     labels = [CONTROL_LABEL if code == CONTROL else None if code == LEFT_OUT else names[code] for code in found.target]
@@ -31,7 +30,7 @@ def test_every_cell_has_the_target_that_the_file_names_and_cells_without_counts_
 
 
 def test_batches_and_guides_are_those_of_the_file(plain):
-    found = one_gene(plain.study, "GENE3")
+    found = plain.study.one_gene("GENE3")
 
     batches = np.array(plain.study.part_names("batches"), object)
     assert list(batches[found.batch]) == list(plain.screen.obs["batch"])
@@ -56,4 +55,4 @@ def test_controls_hold_the_means_and_shares_of_the_control_cells(built):
 
 def test_a_gene_that_is_not_measured_is_said_to_be_so(plain):
     with pytest.raises(UnknownGeneError, match="No gene 'NOSUCH' is measured"):
-        one_gene(plain.study, "NOSUCH")
+        plain.study.one_gene("NOSUCH")

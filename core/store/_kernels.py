@@ -7,6 +7,7 @@ NEGATIVE, NOT_FINITE, FRACTION, OVER_8_BITS, OVER_16_BITS, OVER_32_BITS = 1, 2, 
 
 
 SMALL = 64  # counts below it come from a table
+CELLS_TURNED = 64  # at a time, so that their rows stay in the processor's cache
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
@@ -69,26 +70,38 @@ def scatter_columns(indptr, indices, data, block, totals, seen):
 
 
 @njit(nogil=True, cache=True, boundscheck=False)
-def rows_of_tile(tile, scale, place, data, indices, slot, hvg, take_log):
-    """Turn a tile (genes, cells) back into CSR rows; place (cells,) is where each row goes on, and is moved along.
+def rows_of_tile(tile, scale, start, data, indices, variable, hvg, take_log):
+    """Turn a tile (genes, cells) back into CSR rows.
 
-    Most counts are small: their logarithms are taken once a cell, not once a value.
+    start (cells,) is where each row begins; data and indices have room for one value more than there are. hvg (cells,
+    variable genes) is filled too. Most counts are small: their logarithms are taken once a cell, not once a value.
     """
-    small = np.empty((tile.shape[1], SMALL), np.float32)
-    if take_log:
-        for i in range(tile.shape[1]):
-            for x in range(SMALL):
-                small[i, x] = np.float32(np.log1p(np.float32(x) * scale[i]))
-    for g in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
-            x = tile[g, i]
-            if x != 0:
-                y = np.float32(x)
-                if take_log:
-                    k = np.int64(x)
-                    y = small[i, k] if k < SMALL and k == x else np.float32(np.log1p(y * scale[i]))
-                data[place[i]] = y
-                indices[place[i]] = g
-                place[i] += 1
-                if slot[g] >= 0:
-                    hvg[i, slot[g]] = y
+    n_genes, n_cells = tile.shape
+    scratch = np.empty((CELLS_TURNED, n_genes), tile.dtype)
+    small = np.empty(SMALL, np.float32)
+    for first in range(0, n_cells, CELLS_TURNED):
+        n = min(CELLS_TURNED, n_cells - first)
+        for g in range(n_genes):
+            for i in range(n):
+                scratch[i, g] = tile[g, first + i]
+        for i in range(n):
+            cell = first + i
+            if take_log:
+                for x in range(SMALL):
+                    small[x] = np.float32(np.log1p(np.float32(x) * scale[cell]))
+            k = start[cell]
+            for g in range(n_genes):
+                x = scratch[i, g]
+                data[k] = _value(x, small, scale[cell], take_log)  # written always, kept only for a non-zero
+                indices[k] = g
+                k += x != 0
+            for v in range(variable.size):
+                hvg[cell, v] = _value(scratch[i, variable[v]], small, scale[cell], take_log)
+
+
+@njit(nogil=True, cache=True, boundscheck=False, inline="always")
+def _value(x, small, scale, take_log):
+    if not take_log:
+        return np.float32(x)
+    k = np.int64(x)
+    return small[k] if k < SMALL and k == x else np.float32(np.log1p(np.float32(x) * scale))

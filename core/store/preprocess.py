@@ -3,8 +3,10 @@
 Everything comes from the turned values, so any layout of source gives the same file, and memory is one chunk of cells.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock, local
 
 import anndata as ad
 import h5py
@@ -16,12 +18,12 @@ from core.errors import OptionError
 from core.schema import Values
 from core.stats.dispersion import dispersion_table
 from core.store._kernels import rows_of_tile
-from core.store.files import allocate_arrays, make_room, need_room, refuse_source, unfinished_file
+from core.store.files import allocate_arrays, make_room, need_room, refuse_source, unfinished_file, write_at
 from core.store.study import Study, size_factors
 from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
-CELLS_AT_ONCE = 1024
+CELLS_AT_ONCE = 512
 MAPPINGS = ("obsm", "varm", "obsp", "varp", "layers", "uns")
 
 
@@ -130,48 +132,72 @@ def _write_own(path: Path, n_cells: int, n_variable: int, *, simulated: bool) ->
 def _write_values(
     path: Path, values: GeneMajor, factors: SizeFactors, variable: np.ndarray, threads: int, report: Report
 ) -> None:
-    logged = values.kind is Values.LOG_NORMALIZED
-    scale = factors.scale
-    slot = np.full(values.n_genes, -1, np.int64)
-    slot[variable] = np.arange(variable.size)
     tile = np.empty((values.n_genes, min(values.cells_a_chunk, values.n_cells)), values.dtype)
-    with h5py.File(path, "r+") as file, ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(1) as disk:
-        indptr = file["X/indptr"][:]
-        written: Future[None] | None = None
-
-        def rows(first: int, last: int, chunk_first: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-            size = int(indptr[last] - indptr[first])
-            data, indices = np.empty(size, np.float32), np.empty(size, np.int32)
-            hvg = np.zeros((last - first, variable.size), np.float32)
-            place = indptr[first:last] - indptr[first]
-            columns = tile[:, first - chunk_first : last - chunk_first]
-            rows_of_tile(columns, scale[first:last].astype(np.float32), place, data, indices, slot, hvg, not logged)
-            return first, data, indices, hvg
-
-        def write(results: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]) -> None:
-            for first, data, indices, hvg in results:
-                a = int(indptr[first])
-                file["X/data"][a : a + data.size] = data
-                file["X/indices"][a : a + data.size] = indices
-                file["obsm/X_hvg"][first : first + len(hvg)] = hvg
-
+    with _Rows(path, values, factors, variable) as rows, ThreadPoolExecutor(threads) as pool:
         for chunk in range(values.n_chunks):
             first = chunk * values.cells_a_chunk
-            width = min(values.cells_a_chunk, values.n_cells - first)
+            width = values.chunk_width(chunk)
 
             def decode(b: int, chunk: int = chunk, width: int = width) -> None:
                 packed = values.tile(chunk, b).reshape(-1, width)
                 tile[b * GENES_A_BLOCK : b * GENES_A_BLOCK + len(packed), :width] = packed
 
+            def write(k: int, first: int = first, width: int = width) -> None:
+                rows.write(tile[:, k : min(k + CELLS_AT_ONCE, width)], first + k)
+
             list(pool.map(decode, range(values.n_blocks)))
-            starts = range(first, first + width, CELLS_AT_ONCE)
-            for k in range(0, len(starts), threads):
-                some = starts[k : k + threads]
-                ends = [min(s + CELLS_AT_ONCE, first + width) for s in some]
-                results = list(pool.map(rows, some, ends, [first] * len(some)))
-                if written:
-                    written.result()
-                written = disk.submit(write, results)
-                report("Writing", ends[-1], values.n_cells, "cells")
-        if written:
-            written.result()
+            for k, _ in zip(
+                range(0, width, CELLS_AT_ONCE), pool.map(write, range(0, width, CELLS_AT_ONCE)), strict=True
+            ):
+                report("Writing", first + min(k + CELLS_AT_ONCE, width), values.n_cells, "cells")
+
+
+class _Rows:
+    """Rows of the new matrices, written from several threads, each with buffers that it keeps.
+
+    Memory touched for the first time costs more than the sums: so no buffer is made twice.
+    """
+
+    def __init__(self, path: Path, values: GeneMajor, factors: SizeFactors, variable: np.ndarray) -> None:
+        with h5py.File(path, "r") as file:
+            self._indptr = file["X/indptr"][:]
+            self._place = {name: file[name].id.get_offset() for name in ("X/data", "X/indices", "obsm/X_hvg")}
+        self._file = os.open(path, os.O_WRONLY)
+        self._scale, self._variable = factors.scale.astype(np.float32), variable
+        self._take_log = values.kind is Values.COUNTS
+        starts = self._indptr[::CELLS_AT_ONCE]
+        self._largest = int(np.diff(np.append(starts, self._indptr[-1])).max(initial=0)) + 1
+        self._kept, self._writing = local(), Lock()
+
+    def __enter__(self) -> "_Rows":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def write(self, columns: np.ndarray, first: int) -> None:
+        """Write the cells from ``first`` on, whose values are columns (genes, cells)."""
+        last = first + columns.shape[1]
+        begin, end = int(self._indptr[first]), int(self._indptr[last])
+        data, indices, hvg = self._buffers()
+        hvg = hvg[: last - first]
+        rows_of_tile(
+            columns, self._scale[first:last], self._indptr[first:last] - begin, data, indices, self._variable, hvg,
+            self._take_log,
+        )  # fmt: skip
+        n = end - begin
+        for name, rows, offset in (
+            ("X/data", data[:n], 4 * begin),
+            ("X/indices", indices[:n], 4 * begin),
+            ("obsm/X_hvg", hvg, 4 * self._variable.size * first),
+        ):
+            if rows.size:
+                with self._writing:  # two at once would wait for one another in the file system, and burn the time
+                    write_at(self._file, rows, self._place[name] + offset)
+
+    def _buffers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if not hasattr(self._kept, "arrays"):
+            hvg = np.empty((CELLS_AT_ONCE, self._variable.size), np.float32)
+            self._kept.arrays = np.empty(self._largest, np.float32), np.empty(self._largest, np.int32), hvg
+        arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = self._kept.arrays
+        return arrays

@@ -1,7 +1,9 @@
-"""From click to painted pixels: the Perturbation page's figure switch and target picker beside an empty page."""
+"""From click to painted pixels: a figure switch, and every page's default view, beside an empty page."""
 
 import argparse
+import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -20,6 +22,15 @@ EMPTY = """
 import streamlit as st
 st.write(st.segmented_control("Switch", ["One", "Two"], default="One"))
 """
+RESULTS = WORK / "page.json"
+PAGES = (
+    ("Study", "Genes"),
+    ("Genes", "Study"),
+    ("Gene", "Study"),
+    ("Perturbation", "Study"),
+    ("Compare", "Study"),
+    ("My figures", "Study"),
+)
 WATCH = """() => {
   window.__click = 0; window.__last = 0;
   addEventListener("pointerdown", () => { window.__click = performance.now(); window.__last = 0; }, true);
@@ -60,6 +71,19 @@ def switch_times(page: Page, labels: tuple[str, str], rounds: int) -> list[float
     return took[2:]
 
 
+def page_times(page: Page, name: str, away: str, rounds: int) -> list[float]:
+    """Milliseconds from the click on a page's name in the sidebar to the frame after the last change."""
+    took = []
+    for k in range(rounds + 1):
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=re.compile(f"{away}$")).click()
+        page.wait_for_timeout(2500)
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=re.compile(f"{name}$")).click()
+        page.wait_for_timeout(2500)
+        if k:  # the first fills the caches
+            took.append(page.evaluate("window.__last - window.__click"))
+    return took
+
+
 def main() -> None:
     """An empty page, then ours."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -88,8 +112,13 @@ def main() -> None:
             page.locator("h1").wait_for(timeout=60_000)
             page.wait_for_timeout(5000)
             ours = switch_times(page, ("Scatter", "Volcano"), args.rounds)
+            pages = {name: page_times(page, name, away, args.rounds) for name, away in PAGES}
         browser.close()
     line(f"figure switch, {study.n_genes:,} genes", ours, floor, "empty page", "ms")
+    for name, took in pages.items():
+        line(f"{name}, default view", took, floor, "empty page", "ms")
+    medians = {"empty": floor, "figure switch": ours} | pages
+    RESULTS.write_text(json.dumps({name: statistics.median(took) for name, took in medians.items()}, indent=1))
     print(f"slowest of {args.rounds}: {max(ours):.0f} ms, empty page {max(floor):.0f} ms; "
           f"quickest {min(ours):.0f} and {min(floor):.0f}, medians {statistics.median(ours):.0f} and "
           f"{statistics.median(floor):.0f}")  # fmt: skip

@@ -3,6 +3,7 @@
 # make check    form: ruff, mypy, import-linter, vulture, generated lists
 # make fix      what a machine can repair
 # make bench    times and memory, beside the yardsticks where those are present
+# make bench-vcc  the same at VCC size, into docs/performance.md (16 GB of disk and a quarter of an hour)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +25,7 @@ WARM_STAMP := .venv/.warm-$(call hash,requirements.txt $(KERNELS))
 BROWSER = $(shell command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null | head -n 1)
 PYTEST_ARGS ?= -n 2 --dist loadgroup
 
-.PHONY: help run test check fix bench clean
+.PHONY: help run test check fix bench bench-vcc clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -66,6 +67,12 @@ fix: $(DEV_STAMP)
 
 bench: $(DEV_STAMP) $(WARM_STAMP)
 	$(BIN)/python bench
+
+bench-vcc: $(DEV_STAMP) $(WARM_STAMP)
+	$(BIN)/python bench/vcc.py
+	$(BIN)/python bench/inputs.py
+	$(BIN)/python bench/page.py
+	$(BIN)/python bench/report.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

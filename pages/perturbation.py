@@ -15,7 +15,7 @@ study = study_or_way_to_one()
 heading, picker = page_header()
 with picker:
     target = pick_target(study)
-    thresholds = pick_thresholds(study)
+    thresholds = pick_thresholds(study, with_floor=True)
 
 sentence, totals = st.container(), st.container()
 view = perturbation_view(study, target, thresholds)

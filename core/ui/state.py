@@ -38,7 +38,7 @@ PageView = PerturbationView | StudyView | GenesView | GeneView | Compared
 View = PageView | GeneCellsView | MapView | PathwaysView | CellStateView | RespondersView
 """What a figure can be of."""
 
-THRESHOLDS = ("fdr", "fold", "within")
+THRESHOLDS = ("fdr", "fold", "within", "seen")
 """Keys of one choice for every page."""
 
 BY_FINGERPRINT: dict[Any, Any] = {Study: lambda study: study.fingerprint}
@@ -216,10 +216,11 @@ class Thresholds:
     fdr: float = FDR_THRESHOLD
     fold: float = FOLD_THRESHOLD
     stratified: bool | None = None
+    seen_in: int = 0
 
 
-def pick_thresholds(study: Study) -> Thresholds:
-    """What counts as changed, from the popover beside the picker."""
+def pick_thresholds(study: Study, *, with_floor: bool = False) -> Thresholds:
+    """What counts as changed, from the popover beside the picker; ``with_floor`` if the page can leave genes out."""
     address.carry(*THRESHOLDS)
     with st.popover("Thresholds", type="tertiary", icon=":material/tune:"):
         fdr = st.number_input(
@@ -230,6 +231,14 @@ def pick_thresholds(study: Study) -> Thresholds:
             "At least so many fold", 1.0, 16.0, FOLD_THRESHOLD, 0.1, format="%g", key="fold", bind="query-params",
             help="Significant is not large: many cells resolve tiny shifts.",
         )  # fmt: skip
+        seen_in = 0
+        if with_floor:
+            seen_in = st.number_input(
+                "Test genes seen in so many cells", 0, 1000, 0, 1, key="seen", bind="query-params",
+                help="Of either group. With 0 every measured gene is tested. A gene that a cell or two show can pass "
+                "the test by chance where few cells meet many controls; 10 leaves such genes out. The FDR is then over "
+                "the genes that are tested.",
+            )  # fmt: skip
         stratified = None
         if study.has_strata:
             stratified = st.toggle(
@@ -240,7 +249,7 @@ def pick_thresholds(study: Study) -> Thresholds:
                 help="Compares cells only with controls of the same group (van Elteren's test).",
             )
     address.keep(*THRESHOLDS)
-    return Thresholds(fdr, fold, stratified)
+    return Thresholds(fdr, fold, stratified, seen_in)
 
 
 def perturbation_view(
@@ -248,16 +257,19 @@ def perturbation_view(
 ) -> PerturbationView:
     """Everything the Perturbation page says about one target; if asked, with totals that leave out its own gene."""
     return _perturbation_view(
-        study, target, thresholds.fdr, thresholds.fold, thresholds.stratified, without_own_gene=without_own_gene
-    )
+        study, target, thresholds.fdr, thresholds.fold, thresholds.stratified, thresholds.seen_in,
+        without_own_gene=without_own_gene,
+    )  # fmt: skip
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _perturbation_view(
-    study: Study, target: str, fdr: float, fold: float, stratified: bool | None, *, without_own_gene: bool
+    study: Study, target: str, fdr: float, fold: float, stratified: bool | None, seen_in: int, *, without_own_gene: bool
 ) -> PerturbationView:
     effects = _effects_without_own_gene(study, target) if without_own_gene else None
-    return make_perturbation_view(study, target, fdr=fdr, fold=fold, stratified=stratified, without_own_gene=effects)
+    return make_perturbation_view(
+        study, target, fdr=fdr, fold=fold, stratified=stratified, without_own_gene=effects, seen_in=seen_in
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Testing all genes with the other totals", hash_funcs=BY_FINGERPRINT)
@@ -274,8 +286,8 @@ def study_view(study: Study) -> StudyView:
 def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
     fields = (
-        "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "mean_cut",
-        "dispersion_cut", "key",
+        "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "seen_in",
+        "mean_cut", "dispersion_cut", "key",
     )  # fmt: skip
     return tuple(getattr(view, field, "") for field in fields)
 

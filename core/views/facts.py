@@ -12,6 +12,7 @@ import pandas as pd
 from core.data.neighbours import distances
 from core.errors import OptionError
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD
+from core.stats.fdr import benjamini_hochberg
 from core.views import text
 from core.views.power import FEW_CELLS, TOO_FEW_CELLS, detectable_fold
 from core.views.transcript import (
@@ -29,6 +30,8 @@ DOMINANT_SHARE = 0.2
 """A gene that holds more of all control counts than this dominates the library."""
 
 NOTABLE_SHIFT = 0.1
+NOTABLE_BY_CHANCE = 0.25
+"""Of the genes that a target calls: what control sets call beyond this share is said where the number is."""
 """A gene dominates an effect too if its change moves a tenth of all counts: all others seem to shift by as much."""
 
 LARGE_ENOUGH = 1.5
@@ -99,7 +102,8 @@ class Facts:
 
     ``row`` is the target's line in the study's table (for :data:`ALL_PERTURBED` the pooled one), ``genes`` its
     effects with direction and interval, sorted by |delta|. ``left_out_of_totals`` is the target's own gene where the
-    effects are of totals without it, else empty.
+    effects are of totals without it, else empty. ``seen_in`` is the number of cells of either group in which a gene
+    must be seen to be tested, 0 where all measured genes are.
     """
 
     study: Any
@@ -113,6 +117,7 @@ class Facts:
     parts: tuple[str, ...]
     transcripts: tuple[Transcript, ...]
     left_out_of_totals: str = ""
+    seen_in: int = 0
 
     @property
     def is_pooled(self) -> bool:
@@ -274,7 +279,7 @@ class Facts:
     @property
     def significant_here(self) -> int:
         """Genes at FDR < 0.05, the number that control sets are compared with."""
-        if self.left_out_of_totals:
+        if self.left_out_of_totals or self.seen_in:
             return int((self.genes["fdr"] < FDR_THRESHOLD).sum())
         column = "n_significant_stratified" if self.stratified else "n_significant"
         return _whole(self.row.get(column, self.row["n_significant"]))
@@ -290,6 +295,20 @@ class Facts:
         """Whether some random set of control cells calls as many genes as this target does beside its own."""
         found = self.calibration
         return found.n_sets > 0 and 0 < self.significant_others_here <= found.maximum
+
+    @property
+    def controls_give_many(self) -> bool:
+        """Whether random sets of control cells call a notable share of what this target does.
+
+        Few cells against many make the test call genes that a cell or two show: chance, not the perturbation.
+        """
+        found, own = self.calibration, self.significant_others_here
+        return found.n_sets > 0 and own > 0 and not self.seen_in and found.median >= NOTABLE_BY_CHANCE * own
+
+    @property
+    def n_tested(self) -> int:
+        """Genes that took part in the test."""
+        return int(self.genes["fdr"].notna().sum()) if self.seen_in else self.n_genes
 
     @property
     def moves_no_more_than_controls(self) -> bool:
@@ -321,6 +340,7 @@ def gather(
     fold: float,
     stratified: bool | None,
     without_own_gene: pd.DataFrame | None = None,
+    seen_in: int = 0,
 ) -> Facts:
     """All that the page about one target needs from a study; see :func:`core.views.perturbation.perturbation_view`.
 
@@ -338,9 +358,13 @@ def gather(
     if stratified and not study.has_strata:
         raise OptionError("This study names no stratum, so effects cannot be compared within one.")
     stratified = bool(study.stratified_default) if stratified is None else stratified
+    if seen_in < 0:
+        raise OptionError(f"A gene cannot be seen in {seen_in} cells; choose 0 (all genes) or more.")
     effects = study.effects(target) if without_own_gene is None else without_own_gene
-    genes = gene_table(effects, study.genes, fdr, fold, stratified)
     row = study.pooled if target == ALL_PERTURBED else study.targets.loc[target]
+    if seen_in:
+        effects = over_genes_seen(effects, seen_in, int(row["n_cells"]), int(study.n_control))
+    genes = gene_table(effects, study.genes, fdr, fold, stratified)
     parts = () if target == ALL_PERTURBED else split_combination(target, bool(row["own_gene"]))
     own = (str(row["own_gene"]),) if len(parts) == 1 and row["own_gene"] else parts
     genes = genes.assign(next_door=next_door(own, genes.index))
@@ -356,6 +380,7 @@ def gather(
         parts=parts,
         transcripts=_transcripts(target, row, genes, parts, fdr, from_effects=without_own_gene is not None),
         left_out_of_totals="" if without_own_gene is None else str(row["own_gene"]),
+        seen_in=seen_in,
     )
 
 
@@ -367,6 +392,20 @@ def _transcripts(
     if len(parts) == 1:
         return (own_transcript(target, row),)
     return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
+
+
+def over_genes_seen(effects: pd.DataFrame, least: int, n_target: int, n_control: int) -> pd.DataFrame:
+    """Effects with the FDR over the genes that at least so many cells of either group show; NaN for the others.
+
+    A gene that a cell or two show can pass a test of few cells against many by chance, and takes part in the correction
+    of all others.
+    """
+    cells = np.maximum(effects["pct_target"] * n_target, effects["pct_control"] * n_control)
+    seen = np.rint(cells.to_numpy(float)) >= least
+    twins = [suffix for suffix in ("", "_stratified") if f"fdr{suffix}" in effects]
+    return effects.assign(
+        **{f"fdr{suffix}": benjamini_hochberg(np.where(seen, effects[f"log10_p{suffix}"], np.nan)) for suffix in twins}
+    )
 
 
 def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: float, stratified: bool) -> pd.DataFrame:

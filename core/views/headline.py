@@ -121,7 +121,7 @@ def _part_outcome(own: Transcript) -> str:
 
 def caveat(facts: Facts) -> str:
     """The biggest doubt about an effect, after a semicolon; empty where there is none."""
-    for doubt in (_few_cells, _strata, _controls_give_as_many, _moved_dominant, _failed_guide, _others, _disagreement):
+    for doubt in (_controls_give, _few_cells, _strata, _moved_dominant, _failed_guide, _others, _disagreement):
         if words := doubt(facts):
             return f"; {words}"
     return ""
@@ -160,8 +160,13 @@ def _strata(facts: Facts) -> str:
     return f"its cells and the controls differ in {name(facts.stratum_word)}"
 
 
-def _controls_give_as_many(facts: Facts) -> str:
-    return "a random control set gives as many" if facts.controls_give_as_many else ""
+def _controls_give(facts: Facts) -> str:
+    if facts.controls_give_as_many and not facts.seen_in:
+        return "a random control set gives as many"
+    if facts.controls_give_many:
+        found = facts.calibration
+        return f"sets of {text.number(found.set_size)} control cells call {text.number(round(found.median))}"
+    return ""
 
 
 def _moved_dominant(facts: Facts) -> str:
@@ -246,7 +251,7 @@ def _within(facts: Facts) -> str:
 
 
 def _of_genes(facts: Facts) -> str:
-    return f"{text.number(facts.n_changed)} of {text.plural(facts.n_genes, 'gene')}"
+    return f"{text.number(facts.n_changed)} of {text.plural(facts.n_tested, 'gene')}"
 
 
 def _genes_change(facts: Facts) -> str:

@@ -58,7 +58,9 @@ def target_methods(facts: Facts) -> Methods:
     )
     who = f"{text.plain(facts.target, 60)}: {text.plural(facts.n_target, 'cell')}"
     word = facts.stratum_word if facts.stratified else ""
-    return _methods(facts.study, who, word, changed, facts.left_out_of_totals)
+    seen = f" seen in at least {facts.seen_in} cells of either group" if facts.seen_in else ""
+    tested = f"{text.plural(facts.n_tested, 'gene')}{seen}"
+    return _methods(facts.study, who, word, changed, facts.left_out_of_totals, tested)
 
 
 def gene_methods(study: Any, gene: str, word: str, fdr: float, fold: float) -> Methods:
@@ -84,14 +86,14 @@ def compared_methods(study: Any, who: str, word: str, changed: str) -> Methods:
     return _methods(study, who, word, changed)
 
 
-def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "") -> Methods:
+def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "", tested: str = "") -> Methods:
     normalized = normalized_words(study)
     in_file = study.roles.values == Values.LOG_NORMALIZED
     return Methods(
         who=f"{who} against {_controls(study)}",
         values=normalized if in_file else f"{normalized_words(study, left_out)}, log1p",
         normalized=f"expm1 of {normalized}" if in_file else normalized,
-        test=f"{test_name(word)}, Benjamini-Hochberg over {text.plural(study.n_genes, 'gene')}",
+        test=f"{test_name(word)}, Benjamini-Hochberg over {tested or text.plural(study.n_genes, 'gene')}",
         changed=changed,
         simulated=bool(study.simulated),
     )

@@ -58,6 +58,8 @@ class PerturbationView:
         The own gene where its change alone shifts all others, so that totals without it tell more; else empty.
     left_out_of_totals
         The own gene where the totals are without it; else empty.
+    seen_in
+        Cells of either group that must show a gene for it to be tested; 0: all measured genes are.
     is_like_controls
         Whether no other gene changes than its own, or no more than control sets of cells give.
     n_significant, n_changed, n_up, n_down
@@ -91,6 +93,7 @@ class PerturbationView:
     calibration: str
     own_dominant: str
     left_out_of_totals: str
+    seen_in: int
     is_like_controls: bool
     n_significant: int
     n_changed: int
@@ -118,6 +121,7 @@ def perturbation_view(
     fold: float = FOLD_THRESHOLD,
     stratified: bool | None = None,
     without_own_gene: pd.DataFrame | None = None,
+    seen_in: int = 0,
 ) -> PerturbationView:
     """What perturbing a target did, in tables and sentences.
 
@@ -134,6 +138,8 @@ def perturbation_view(
     without_own_gene
         The target's effects with totals that leave out its own gene, as ``Study.effects_without_own_gene`` gives them;
         None for those of the study.
+    seen_in
+        Test only genes that at least so many cells of either group show; 0: all measured genes.
 
     Returns
     -------
@@ -147,7 +153,7 @@ def perturbation_view(
     UnknownTargetError
         If the study does not perturb the target.
     """
-    facts = gather(study, target, fdr, fold, stratified, without_own_gene)
+    facts = gather(study, target, fdr, fold, stratified, without_own_gene, seen_in)
     found = checks(facts)
     word = facts.stratum_word if facts.stratified else ""
     return PerturbationView(
@@ -178,6 +184,7 @@ def perturbation_view(
         calibration=calibration_sentence(facts),
         own_dominant=facts.transcript.gene if is_its_own_dominant(facts) and study.has_counts else "",
         left_out_of_totals=facts.left_out_of_totals,
+        seen_in=seen_in,
         is_like_controls=facts.moves_no_more_than_controls,
         n_significant=facts.n_significant,
         n_changed=facts.n_changed,
@@ -190,6 +197,7 @@ def crumb(facts: Facts) -> str:
     """Study, what was done, observed; what else changes how every number is read."""
     within = [f"within {name(facts.stratum_word)}"] if facts.stratified else []
     within += [f"totals without {name(facts.left_out_of_totals)}"] if facts.left_out_of_totals else []
+    within += [f"{text.plural(facts.n_tested, 'gene')} seen in {facts.seen_in} cells or more"] if facts.seen_in else []
     simulated = ["simulated"] if facts.study.simulated else []
     return " · ".join([name(facts.study.name), facts.modality.value, "observed", *simulated, *within])
 
@@ -277,6 +285,9 @@ def _genes_changed(facts: Facts) -> Vital:
     if facts.changes_as_many_as_controls:
         most = f"control sets give up to {text.number(facts.calibration.maximum)}"
         return Vital("Genes changed", text.short_number(facts.n_changed), most, help_text, warn=True)
+    if facts.controls_give_many:
+        chance = f"control sets call {text.number(round(facts.calibration.median))} (median)"
+        return Vital("Genes changed", text.short_number(facts.n_changed), chance, help_text, warn=True)
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
     if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
         passed = f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
@@ -366,6 +377,7 @@ def calibration_sentence(facts: Facts) -> str:
     who = "these cells call" if facts.is_pooled else "this target calls"
     here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}."
     pooled = [f"Controls are compared without regard to {name(facts.stratum_word)}."] if facts.stratified else []
+    pooled += ["Control sets are counted over all measured genes."] if facts.seen_in else []
     pooled += ["Controls are compared with totals of all genes."] if facts.left_out_of_totals else []
     return " ".join([here, *_random_sets(found, facts.n_target), *_control_guides(found, facts.n_genes), *pooled])
 

@@ -5,7 +5,9 @@ import pickle
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import false_discovery_control
 
 from core.errors import OptionError, UnknownTargetError
 from core.schema import ALL_PERTURBED
@@ -606,3 +608,54 @@ def test_a_view_can_be_cached_by_pickling():
 
 def test_cells_of_every_planted_target_are_told():
     assert {t: perturbation_view(STUDY, t).n_target for t in CELLS} == CELLS
+
+
+# -------------------------------------------------------------------------------------------- genes that few cells show
+
+
+def with_control_sets(study, median):
+    """The study with random control sets, of ACAT2's size, that call so many genes."""
+    sets = study.control_sets.query("kind != 'random'")
+    random = sets.iloc[:0].reindex(range(5)).assign(kind="random", n_cells=CELLS["ACAT2"], n_significant=median)
+    random["name"] = [f"random set {k + 1}" for k in range(5)]
+    return dataclasses.replace(
+        study, control_sets=pd.concat([sets, random.astype({"n_cells": int, "n_significant": int})])
+    )
+
+
+def test_what_control_sets_call_is_the_first_doubt_where_it_is_a_quarter_of_what_the_target_calls():
+    few = perturbation_view(with_control_sets(STUDY, 5), "ACAT2")
+    many = perturbation_view(with_control_sets(STUDY, 60), "ACAT2")
+
+    assert "control cells" not in few.headline
+    assert "; sets of 1,765 control cells call 60." in many.headline
+    assert vital(many, "Genes changed").context == "control sets call 60 (median)" and vital(many, "Genes changed").warn
+
+
+@pytest.mark.parametrize("least", [1, 20, 400])
+def test_the_fdr_over_genes_that_enough_cells_show_is_scipys_over_those_genes(least):
+    effects = STUDY.effects("ACAT2")
+    n_target, n_control = CELLS["ACAT2"], STUDY.n_control
+    seen = np.maximum(effects["pct_target"] * n_target, effects["pct_control"] * n_control).round() >= least
+
+    genes = perturbation_view(STUDY, "ACAT2", seen_in=least).genes
+
+    expected = false_discovery_control(10 ** effects.loc[seen, "log10_p"])
+    np.testing.assert_allclose(genes.loc[effects.index[seen], "fdr"], expected, rtol=1e-6)
+    assert genes.loc[effects.index[~seen], "fdr"].isna().all()
+    assert not genes.loc[effects.index[~seen], "changed"].any()
+
+
+def test_a_view_of_genes_that_enough_cells_show_says_so_wherever_it_is_read():
+    view = perturbation_view(STUDY, "ACAT2", seen_in=20)
+    n = int(view.genes["fdr"].notna().sum())
+
+    assert f"{n} genes seen in 20 cells or more" in view.crumb
+    assert f"of {n} genes" in view.headline
+    assert f"Benjamini-Hochberg over {n} genes seen in at least 20 cells of either group" in view.methods.test
+    assert "Control sets are counted over all measured genes." in view.calibration
+
+
+def test_a_gene_cannot_be_seen_in_less_than_no_cell():
+    with pytest.raises(OptionError, match="cannot be seen in -1 cells"):
+        perturbation_view(STUDY, "ACAT2", seen_in=-1)

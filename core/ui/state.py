@@ -275,7 +275,7 @@ def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
     fields = (
         "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "mean_cut",
-        "dispersion_cut", "key",
+        "dispersion_cut", "collection_id", "key",
     )  # fmt: skip
     return tuple(getattr(view, field, "") for field in fields)
 

@@ -40,7 +40,7 @@ def building(sizes: dict[str, Any]) -> str:
             f"({found['sweep'] / found['proto_sweep']:.2f}x) | {found['total']:.1f} s ({found['total'] / both:.2f}x); "
             f"cold {cold} | {found['gigabytes']:.2f} GB | {1e9 * found['total'] / nonzeros(found):.0f} ns"
         )
-    head = "cells | reading the bytes | turn (x prototype) | sweep (x prototype) | whole build (x both) | memory | a non-zero"
+    head = "cells | reading it | turn (x prototype) | sweep (x prototype) | whole build (x both) | memory | a non-zero"
     return table(head, rows)
 
 

@@ -156,7 +156,7 @@ def _export(args: argparse.Namespace) -> None:
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     figure = figure_named(args.figure)
     genes = [_gene(study, gene) for gene in args.gene]
-    view = view_of(study, figure.subject, _asked(study, args, genes))
+    view = view_of(study, figure.subject, _asked(study, args, genes, args.target))
     options = dict(_option(text) for text in args.option)
     known = [name for name, _ in figure.options]
     for name in options:
@@ -194,18 +194,26 @@ def _pathways(args: argparse.Namespace) -> None:
 
 
 def _target_report(args: argparse.Namespace) -> None:
+    from core.data.gene_sets import SMALL_PANEL
     from core.figures.report import Origin, report_html
-    from core.store import notebook
+    from core.figures.report_sections import sections_of
+    from core.store import gene_sets, notebook
     from core.store.files import refuse_source, unfinished_file
-    from core.views import perturbation_view
+    from core.views.subjects import SUBJECTS, Asked
 
     study = _study(args)
     refuse_source(args.out, study.path)
-    view = perturbation_view(study, _target(study, args.target))
+    kept = gene_sets.collections()
+    gmt = args.gmt or (kept[0].id if kept and study.n_genes >= SMALL_PANEL else None)
+    asked = Asked(_target(study, args.target), gmt=gmt)
+    subjects = ("perturbation", *(["pathways"] if gmt else []), "cell_state", "responders")
+    made = {subject: SUBJECTS[subject].make(study, asked) for subject in subjects}
+    view = made["perturbation"]
+    sections = sections_of(made.get("pathways"), made["cell_state"], made["responders"])
     note = notebook.note(study, view.target)
     origin = Origin(file=study.path.name, roles=study.roles.to_dict(), note=note.text if note else "")
     with unfinished_file(args.out) as temporary:
-        temporary.write_text(report_html(view, origin), encoding="utf-8")
+        temporary.write_text(report_html(view, origin, sections), encoding="utf-8")
     print(args.out)
 
 
@@ -213,7 +221,7 @@ def _panel(args: argparse.Namespace) -> None:
     from core.figures import figure_named
     from core.figures.panel import Part, panel_bytes, panel_data_zip, panel_methods
     from core.store.files import refuse_source, unfinished_file
-    from core.views.subjects import Asked, view_of
+    from core.views.subjects import OF_ONE_GENE, view_of
 
     study = _study(args)
     outs = [path for path in (args.out, args.data, args.methods) if path]
@@ -223,11 +231,13 @@ def _panel(args: argparse.Namespace) -> None:
         raise OptionError("--out, --data and --methods name the same file; give each its own.")
     parts = []
     for text in args.figure:
-        name, _, target = text.partition(":")
+        name, _, about = text.partition(":")
         figure = figure_named(name)
-        named = target or args.target
-        view = view_of(study, figure.subject, Asked(named and _target(study, named)))
-        parts.append(Part(name, view, shape=args.shape))
+        of_gene = figure.subject in OF_ONE_GENE
+        genes = [_gene(study, gene) for gene in ([about] if of_gene and about else args.gene)]
+        target = args.target if of_gene else about or args.target
+        view = view_of(study, figure.subject, _asked(study, args, genes, target))
+        parts.append(Part(name, view, {} if of_gene or not genes else {"highlight": tuple(genes)}, args.shape))
     content = panel_bytes(parts, format=args.format, width_mm=args.width_mm, columns=args.columns, dpi=args.dpi)
     written = [(args.out, content)]
     if args.data:
@@ -342,11 +352,11 @@ def _gene(study: Any, name: str) -> str:
     return found
 
 
-def _asked(study: Any, args: argparse.Namespace, genes: Sequence[str]) -> Any:
+def _asked(study: Any, args: argparse.Namespace, genes: Sequence[str], target: str | None) -> Any:
     """What a command names for a figure, in the study's own names."""
     from core.views.subjects import Asked
 
-    target, beside = (name and _target(study, name) for name in (args.target, args.beside))
+    target, beside = (name and _target(study, name) for name in (target, args.beside))
     return Asked(target, beside, tuple(genes), args.other, args.gmt)
 
 
@@ -384,6 +394,16 @@ def _option(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _add_subject_options(parser: argparse.ArgumentParser) -> None:
+    """What figures are of, beside a target."""
+    parser.add_argument("--with", dest="beside", metavar="TARGET", help="the second target of the figure pair")
+    parser.add_argument("--other", metavar="FILE", help="the second study of the figure studies")
+    parser.add_argument("--gmt", help="gene sets of a figure of pathways: a GMT, or a collection that is kept")
+    parser.add_argument(
+        "--gene", action="append", default=[], help="the gene of a gene's figure, or one to highlight; may be repeated"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -432,12 +452,7 @@ def _parser() -> argparse.ArgumentParser:
     export = verb("export", _export, "write one figure for paper", roles)
     export.add_argument("--figure", required=True)
     export.add_argument("--target")
-    export.add_argument("--with", dest="beside", metavar="TARGET", help="the second target of the figure pair")
-    export.add_argument("--other", metavar="FILE", help="the second study of the figure studies")
-    export.add_argument("--gmt", help="gene sets of a figure of pathways: a GMT, or a collection that is kept")
-    export.add_argument(
-        "--gene", action="append", default=[], help="the gene of a gene's figure, or one to highlight; may be repeated"
-    )
+    _add_subject_options(export)
     export.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
     export.add_argument("--width-mm", type=float, default=85)
     export.add_argument("--shape", choices=["wide", "square", "tall"], default="square")
@@ -451,8 +466,9 @@ def _parser() -> argparse.ArgumentParser:
     pathways.add_argument("--gmt", required=True, help="a GMT file, or a collection that is kept")
     pathways.add_argument("--out", type=Path, required=True, metavar="X.csv")
     panel = verb("panel", _panel, "write several figures with letters as one for paper", roles)
-    panel.add_argument("--figure", action="append", required=True, metavar="NAME[:TARGET]", help="may be repeated")
+    panel.add_argument("--figure", action="append", required=True, metavar="NAME[:TARGET|GENE]", help="may be repeated")
     panel.add_argument("--target", help="where a figure names none")
+    _add_subject_options(panel)
     panel.add_argument("--format", choices=["svg", "pdf", "png"], required=True)
     panel.add_argument("--width-mm", type=float, default=174)
     panel.add_argument("--columns", type=int, default=2)
@@ -463,6 +479,7 @@ def _parser() -> argparse.ArgumentParser:
     panel.add_argument("--methods", type=Path, help="also the methods sentences")
     report = verb("target-report", _target_report, "write all that is known of a target as one HTML file", roles)
     report.add_argument("--target", help="default all perturbed cells together")
+    report.add_argument("--gmt", help="gene sets of its pathways; default the first collection that is kept")
     report.add_argument("--out", type=Path, required=True, metavar="X.html")
     store = verb("store", _store, "check the checksums of studies")
     store.add_argument("what", choices=["verify"])

@@ -13,9 +13,10 @@ from core.ui.gene_cards import (
     similar_card,
 )
 from core.ui.gene_state import gene_view, pick_gene
+from core.ui.notes import note_on
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title
+from core.ui.widgets import card, headline, numbers, page_header, title, title_row
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -27,8 +28,9 @@ if not_measured(study, gene):
     st.stop()
 view = gene_view(study, gene, thresholds)
 
-with heading:
+with heading, title_row():
     title(view)
+    note_on(study, view.gene)
 headline(view)
 numbers(view)
 

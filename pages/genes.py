@@ -30,4 +30,4 @@ with side, card("gene"):
     picked_gene_card(gene_view(study, gene, thresholds))
 
 with card("genes"):
-    table_card(view, highlight)
+    table_card(view, highlight, study, thresholds)

@@ -581,6 +581,20 @@ def test_panel_writes_figures_with_letters_and_their_data(place, succeed, tmp_pa
     assert "(a) GENE3" in said and "(b) GENE7" in said and "(c) mine" in said
 
 
+def test_a_panel_takes_figures_of_every_kind_and_a_gene_after_the_colon(place, succeed, tmp_path):
+    out = tmp_path / "panel.svg"
+
+    succeed(
+        "panel", place / "mine.h5ad", "--figure", "gene_movers:GENE2", "--figure", "pair:GENE3", "--with", "GENE7",
+        "--figure", "effect_map", "--figure", "cell_state:GENE3", "--format", "svg", "--out", out, "--methods",
+        tmp_path / "methods.txt",
+    )  # fmt: skip
+
+    methods = (tmp_path / "methods.txt").read_text()
+    assert all(f'id="panel-{letter}"' in out.read_text() for letter in "abcd")
+    assert "GENE2" in methods and "GENE7" in methods
+
+
 def test_a_panel_of_too_many_columns_is_one_line_of_error(place, run, tmp_path):
     code, _, err = run(
         "panel", place / "mine.h5ad", "--figure", "scatter", "--columns", "9", "--format", "svg", "--out",
@@ -596,7 +610,7 @@ def test_target_report_writes_one_html_file(place, succeed, tmp_path):
 
     document = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert document.startswith("<!doctype html>") and "<h1>GENE3</h1>" in document
-    assert document.count("<svg") == 6
+    assert document.count("<svg") == 7  # six of the page, and the state of the cells
 
 
 def test_target_report_of_an_unknown_target_is_one_line_of_error(place, run, tmp_path):

@@ -102,7 +102,7 @@ def report_html(view: PerturbationView, origin: Origin | None = None, sections: 
         *[_section(section) for section in sections],
         _guides(view),
         _top_table(view),
-        _methods(view, origin),
+        _methods(view, origin, sections),
     ]
     return _PAGE.format(title=escape_html(title, 120), style=_STYLE, body="\n".join(part for part in body if part))
 
@@ -259,10 +259,12 @@ def _data_address(table: pd.DataFrame) -> str:
 # ----------------------------------------------------------------------------------------------------- methods
 
 
-def _methods(view: PerturbationView, origin: Origin) -> str:
-    figures = [figure_named(name) for name, _, _ in _page_figures(view)]
+def _methods(view: PerturbationView, origin: Origin, more: Sequence[Section]) -> str:
+    shown = [*_page_figures(view), *(figure for section in more for figure in section.figures)]
+    figures = [(figure_named(name), of, options) for name, of, options in shown]
     sentences = "".join(
-        f"<dt>{escape_html(figure.title, 80)}</dt><dd>{html.escape(figure.methods(view))}</dd>" for figure in figures
+        f"<dt>{escape_html(figure.title, 80)}</dt><dd>{html.escape(figure.methods(of, **options))}</dd>"
+        for figure, of, options in figures
     )
     facts = {
         "Study": view.study_name,

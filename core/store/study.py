@@ -85,8 +85,8 @@ class StudyRecord:
     Parameters
     ----------
     state
-        ``"ready"``, ``"unbuilt"`` (no finished tables of this version), ``"missing-file"`` (tables there, file gone), ``"stale"``
-        (the file was changed since).
+        ``"ready"``, ``"unbuilt"`` (no finished tables of this version), ``"missing-file"`` (tables there, file gone),
+        ``"stale"`` (the file was changed since).
     built_at
         Seconds since 1970, 0 if never.
     """

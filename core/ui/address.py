@@ -45,6 +45,8 @@ def pick(
     """
     is_turned = shared and _page_is_turned(key)
     is_new = is_turned or key not in st.session_state
+    if is_turned:  # a name that is no option is said on its own page alone
+        _forget_unknown(key)
     _take_settled(key)
     text = asked(key) or st.session_state.get(_unknown(key)) or start
     meant = resolve(text) if text else None
@@ -85,12 +87,19 @@ def read_in_any_case(key: str, options: Sequence[str]) -> None:
 def carry(*keys: str) -> None:
     """Go on with choices made on another page: call it before their widgets are made, and :func:`keep` after.
 
-    A page that is left takes its widgets' choices with it, so they are written into the address again.
+    A page that is left takes its widgets' choices with it, so they are written into the address again; a widget of the
+    same name on the page that is turned to has its choice still, and does not write it there by itself.
     """
+    written: dict[str, list[str]] = {}
     for key in keys:
+        place, page = f"_carried_{key}", st.session_state.get(PAGE)
+        is_turned = st.session_state.get(place) != page
+        st.session_state[place] = page
         kept = st.session_state.get(_kept(key))
-        if kept and key not in st.session_state and key not in st.query_params:
-            st.query_params[key] = kept
+        if kept and (is_turned or key not in st.session_state) and key not in st.query_params:
+            written[key] = kept
+    if written:  # at once: each change of the address is a step that Back goes through
+        st.query_params.update(written)
 
 
 def keep(*keys: str) -> None:
@@ -102,6 +111,12 @@ def keep(*keys: str) -> None:
 def keep_as(key: str, value: str) -> None:
     """Keep a choice that the address may not say yet, as where a picker was just told what to show."""
     st.session_state[_kept(key)] = [value]
+
+
+def kept(key: str) -> str | None:
+    """What was kept of a choice, on whatever page: the first where there are several."""
+    values = st.session_state.get(_kept(key)) or [None]
+    return str(values[0]) if values[0] else None
 
 
 def settle(key: str, value: str | None) -> None:
@@ -178,6 +193,13 @@ def _write(key: str, value: str) -> None:
 def _take_settled(key: str) -> None:
     if _settled(key) in st.session_state:
         st.session_state[key] = st.session_state.pop(_settled(key))
+
+
+def _forget_unknown(key: str) -> None:
+    """Forget a name that is no option, unless it is the address of this page that asks for it."""
+    text = st.session_state.pop(_unknown(key), None)
+    if text and st.query_params.get(key) != text and st.session_state.get(key) in (None, text):
+        st.session_state.pop(key, None)
 
 
 def _unknown(key: str) -> str:

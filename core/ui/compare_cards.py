@@ -43,7 +43,7 @@ def main_card(study: Study, view: PairView) -> None:
             with header:
                 export_button(name, shown)
             figure(name, shown)
-            groups(shown)
+            groups(shown, study)
 
 
 def map_size(study: Study) -> tuple[int, int]:
@@ -61,22 +61,22 @@ def map_size(study: Study) -> tuple[int, int]:
     return int(targets), int(genes)
 
 
-def groups(view: MapView) -> None:
-    """The groups of targets that look alike, by what they move."""
+def groups(view: MapView, study: Study) -> None:
+    """The groups of targets that look alike, by what they move; named by gene sets where these are kept."""
+    found = compare_state.named_groups(study, view)
     with card_header():
         st.markdown(view.headline)
-        if len(view.groups):
-            table = view.groups.assign(**{c: view.groups[c].map(", ".join) for c in ("targets", "genes")})
-            table_download(
-                "Groups (CSV)", table.drop(columns="words"), file_name("groups", view, None, "csv"), "groups"
-            )
+        if len(found):
+            table = found.assign(**{c: found[c].map(", ".join) for c in ("targets", "genes")})
+            table = table.drop(columns=["words", "up", "down"])
+            table_download("Groups (CSV)", table, file_name("groups", view, None, "csv"), "groups")
     with st.grid(2, min_column_width=GROUP_WIDTH, gap="small"):
-        for row in view.groups.head(MOST_GROUPS).itertuples():
+        for row in found.head(MOST_GROUPS).itertuples():
             members = ", ".join(escape_markdown(target) for target in row.targets)
             named = f" {escape_markdown(row.gene_set)};" if row.gene_set else ""
             st.markdown(f"**{row.group}**{named} {row.words}.  \n:gray[{members}; mean r {correlation(row.r)}]")
-    if len(view.groups) > MOST_GROUPS:
-        st.caption(f"{plural(len(view.groups) - MOST_GROUPS, 'group')} more: see the table.")
+    if len(found) > MOST_GROUPS:
+        st.caption(f"{plural(len(found) - MOST_GROUPS, 'group')} more: see the table.")
 
 
 def pair_figure(name: str, view: Compared, header: Any, **options: Any) -> None:
@@ -111,7 +111,11 @@ def alike_card(view: PairView) -> None:
         with st.container(key="neighbors", gap="xxsmall"):
             neighbor_list("Most like it", similar.similar, similar)
             neighbor_list("Most opposite", similar.opposite, similar)
-        st.header("Does either move the other?", anchor=False)
+        with card_header():
+            st.header("Does either move the other?", anchor=False)
+            if len(view.reciprocal):
+                name = file_name("reciprocal", view, None, "csv")
+                table_download("Table (CSV)", view.reciprocal, name, key="reciprocal")
         st.markdown(view.reciprocal_words)
         if len(view.reciprocal):
             reciprocal_table(view.reciprocal)
@@ -164,6 +168,7 @@ def combination_card(study: Study, pair: tuple[str, str]) -> None:
         vitals(view.vitals, key="vitals-combination")
         if view.table is not None:
             side_table(view.table)
+            table_download("Table (CSV)", view.table, file_name("parts", view, None, "csv"), key="parts")
         closer("combination", view)
 
 

@@ -1,15 +1,22 @@
 """What the Compare page asks for: the pair that is picked, and cached answers."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
-from core.errors import OptionError
+from core.data.gene_sets import SMALL_PANEL
+from core.errors import GeneSetError, OptionError
 from core.store import Study
+from core.store.gene_sets import Collection
 from core.ui import address, state
+from core.ui.gene_set_choice import chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT
 from core.views import combination, compare, compare_map, similar, two_studies
 from core.views.combination import CombinationView
 from core.views.compare import PairView
 from core.views.compare_map import MapView
+from core.views.pathways import name_of
 from core.views.similar import StudyProfiles
 from core.views.two_studies import StudiesView
 
@@ -80,6 +87,23 @@ def pair_view(study: Study, a: str, b: str) -> PairView:
 def map_view(study: Study, n_targets: int, n_genes: int, marked: tuple[str, ...]) -> MapView:
     """The study's targets, clustered."""
     return compare_map.map_view(study, profiles(study), n_targets=n_targets, n_genes=n_genes, marked=marked)
+
+
+def named_groups(study: Study, view: MapView) -> pd.DataFrame:
+    """The groups of a map, named by the gene sets that are kept; as they are where none are, or none fit the study."""
+    collection = chosen_collection()
+    if collection is None or study.n_genes < SMALL_PANEL or view.groups.empty:
+        return view.groups
+    return _named_groups(study, view.key, collection.id, view, collection)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Naming the groups", hash_funcs=BY_FINGERPRINT)
+def _named_groups(study: Study, key: str, collection_id: str, _view: MapView, _collection: Collection) -> pd.DataFrame:
+    try:
+        sets = measured_sets(study, _collection)
+    except GeneSetError:  # the card of the pathways says it
+        return _view.groups
+    return compare_map.named_groups(_view, partial(name_of, sets=sets))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -1,4 +1,4 @@
-"""Gene lists where genes are picked: a list that was kept is highlighted by its name, and what is picked is kept."""
+"""Genes to highlight and gene lists: a list that was kept is highlighted by its name, and what is picked is kept."""
 
 import re
 from collections.abc import Sequence
@@ -6,12 +6,51 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import PerturbscopeError
-from core.store import notebook
+from core.store import Study, notebook
+from core.ui import address
 from core.ui.errors import say
+from core.views.genes import GenesView
+from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, plural
 
 PREFIX = "list:"
 MOST_OFFERED = 50
+MOST_GENES_OFFERED = 500
+MOST_SAID = 30
+HIGHLIGHT_WIDTH = 190
+
+
+def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+    """Genes to ring in the figure, typed, pasted or picked, and those typed names that are no gene of the study.
+
+    The choice goes with the user to every page that highlights genes.
+    """
+    address.carry("highlight")
+    typed = st.multiselect(
+        "Highlight genes",
+        [*list_options(), *view.genes.index[:MOST_GENES_OFFERED]],
+        key="highlight",
+        placeholder="Highlight genes",
+        accept_new_options=True,
+        label_visibility="collapsed",
+        bind="query-params",
+        select_all=False,
+        width=HIGHLIGHT_WIDTH,
+    )
+    address.keep("highlight")
+    words = words_of(typed)
+    found = [word if word in view.genes.index else study.find_gene(word) for word in words]
+    known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
+    return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
+
+
+def say_unknown(words: Sequence[str]) -> None:
+    """Say which words are no gene of the study."""
+    for text in words[:MOST_SAID]:
+        what = "list is kept as" if is_list(text) else "gene is called"
+        st.caption(f":orange[:material/warning:] No {what} {escape_markdown(text.removeprefix(PREFIX))}.")
+    if len(words) > MOST_SAID:
+        st.caption(f":orange[:material/warning:] {plural(len(words) - MOST_SAID, 'more name')} that are no gene here.")
 
 
 def list_options() -> list[str]:
@@ -26,10 +65,10 @@ def words_of(typed: Sequence[str]) -> list[str]:
     """
     words: list[str] = []
     lists = {}
-    if any(text.startswith(PREFIX) for text in typed):
+    if any(map(is_list, typed)):
         lists = {kept.name.casefold(): kept.genes for kept in notebook.gene_lists().values()}
     for text in typed:
-        if text.startswith(PREFIX):
+        if is_list(text):
             name = text.removeprefix(PREFIX).strip()
             words += lists.get(name.casefold(), [text])
         else:

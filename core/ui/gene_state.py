@@ -1,5 +1,6 @@
 """What the pages about genes ask for: the gene that is picked, the cuts, and cached views."""
 
+import pandas as pd
 import streamlit as st
 
 from core.errors import PerturbscopeError
@@ -12,6 +13,7 @@ from core.views.gene_cells import GeneCellsView
 from core.views.gene_cells import gene_cells_view as make_gene_cells_view
 from core.views.genes import GenesView
 from core.views.genes import genes_view as make_genes_view
+from core.views.movers import n_moved_by
 from core.views.similar import SimilarView, StudyProfiles, similar_view, study_profiles
 
 KEY = "gene"
@@ -118,6 +120,17 @@ def genes_view(study: Study, cuts: tuple[float | None, float | None]) -> GenesVi
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _genes_view(study: Study, mean_cut: float | None, dispersion_cut: float | None) -> GenesView:
     return make_genes_view(study, mean_cut=mean_cut, dispersion_cut=dispersion_cut)
+
+
+def moved_by(study: Study, thresholds: Thresholds) -> pd.Series:
+    """How many targets move each gene."""
+    stratified = study.stratified_default if thresholds.stratified is None else thresholds.stratified
+    return _moved_by(study, thresholds.fdr, thresholds.fold, stratified)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _moved_by(study: Study, fdr: float, fold: float, stratified: bool) -> pd.Series:
+    return n_moved_by(study, fdr, fold, stratified)
 
 
 def gene_view(study: Study, gene: str, thresholds: Thresholds) -> GeneView:

@@ -12,9 +12,10 @@ from core.ui import address, links
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.gene_cards import movers_figure
-from core.ui.gene_state import KEY
-from core.ui.perturbation_cards import pick_highlights
+from core.ui.gene_lists import keep_list_button, pick_highlights, say_unknown
+from core.ui.gene_state import KEY, moved_by
 from core.ui.picks import forget_box
+from core.ui.state import Thresholds
 from core.ui.widgets import card_header, cloud_figure, figure, table_download
 from core.views.gene import GeneView
 from core.views.genes import QUADRANTS, GenesView, genes_shown
@@ -45,8 +46,8 @@ def all_genes_card(view: GenesView, study: Study, gene: str) -> tuple[str, ...]:
             boxed_genes(genes_in_box(view, name, picked.box), view)
         else:
             figure(name, view, **options)
-    for text in unknown[:LONGEST_LIST]:
-        st.caption(f":orange[:material/warning:] No gene is called {escape_markdown(text)}.")
+    say_unknown(unknown)
+    keep_list_button(highlight, f"highlighted in {view.title}, {view.study_name}", "highlight")
     return highlight
 
 
@@ -67,6 +68,7 @@ def boxed_genes(genes: list[str], view: GenesView) -> None:
         st.markdown(f"**{plural(len(genes), 'gene')} in the box**")
         rows = view.genes.loc[genes]
         table_download("Table (CSV)", rows, file_name("genes_box", view, None, "csv"), key="boxed")
+    keep_list_button(genes, f"box in mean and dispersion, {view.study_name}", "box")
     more = f" and {number(len(genes) - LONGEST_LIST)} more" if len(genes) > LONGEST_LIST else ""
     st.caption(", ".join(map(escape_markdown, genes[:LONGEST_LIST])) + more)
 
@@ -82,22 +84,24 @@ def picked_gene_card(view: GeneView) -> None:
         movers_figure(view)
 
 
-def table_card(view: GenesView, highlight: tuple[str, ...]) -> None:
+def table_card(view: GenesView, highlight: tuple[str, ...], study: Study, thresholds: Thresholds) -> None:
     """The table of genes, searchable and sortable; a row that is ticked is the picked gene."""
     with card_header():
         which = ROWS[address.switch("Rows", list(ROWS), key="rows", label_visibility="collapsed")]
         rows = genes_shown(view, which, highlight)
+        rows = rows.assign(n_moved_by=moved_by(study, thresholds).reindex(rows.index))
         table_download("Table (CSV)", rows, file_name("genes", view, None, "csv"), key="all-genes")
     st.caption(f"{plural(len(rows), 'gene').capitalize()}, the most dispersed first. Tick a row to pick its gene.")
     key = f"genes {which}"
-    shown = rows[[c for c in _columns(view) if c in rows]].assign(
+    columns = _columns(view) | {"n_moved_by": _moved_by_column(study, thresholds)}
+    shown = rows[[c for c in columns if c in rows]].assign(
         pct_control=100 * rows["pct_control"], count_share=100 * rows["count_share"]
     )
     st.dataframe(
         shown,
         hide_index=True,
         height=400,
-        column_config=_columns(view),
+        column_config=columns,
         on_select=partial(_pick_row, key, list(rows["gene"])),
         selection_mode="single-row",
         key=key,
@@ -109,6 +113,15 @@ def _pick_row(key: str, genes: list[str]) -> None:
     rows = st.session_state[key]["selection"]["rows"]
     if rows:
         address.settle_next(KEY, genes[rows[0]])
+
+
+def _moved_by_column(study: Study, thresholds: Thresholds) -> Any:
+    return st.column_config.NumberColumn(
+        "Moved by",
+        format="localized",
+        help=f"{plural(len(study.targets), 'target')} in all: how many change it at FDR < {thresholds.fdr:g} and at "
+        f"least {thresholds.fold:g}-fold; those that perturb it itself are left out.",
+    )
 
 
 def _columns(view: GenesView) -> dict[str, Any]:

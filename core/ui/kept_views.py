@@ -1,12 +1,11 @@
 """Between views and what is kept of them: a figure with its address, and the view made again from it.
 
-A kind of view is kept and made again once it has an entry in ``SUBJECTS``; figures of other kinds are kept with their
-picture and address alone.
+Views are made again by :mod:`core.views.subjects`, as the command line makes them; figures of kinds that are not there
+are kept with their picture and address alone.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +19,11 @@ from core.store import Study
 from core.store.my_figures import KeptFigure
 from core.store.study_ref import StudyRef
 from core.ui import address, state
-from core.ui.state import Thresholds, View
+from core.ui.state import BY_FINGERPRINT, View
+from core.views import subjects
+from core.views.subjects import SUBJECTS, Asked
 
 PAGES = Path(__file__).parents[2] / "pages"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A kind of view.
-
-    Parameters
-    ----------
-    choices
-        Names of the view's fields that say what it was made with.
-    make
-        The view of a study, from these fields.
-    """
-
-    choices: tuple[str, ...]
-    make: Callable[[Study, Mapping[str, Any]], View]
-
-
-def _perturbation(study: Study, choices: Mapping[str, Any]) -> View:
-    thresholds = Thresholds(choices["fdr"], choices["fold"], choices["stratified"] if study.has_strata else None)
-    own = bool(choices.get("left_out_of_totals"))
-    return state.perturbation_view(study, choices["target"], thresholds, without_own_gene=own)
-
-
-SUBJECTS = {
-    "perturbation": Subject(("target", "fdr", "fold", "stratified", "left_out_of_totals"), _perturbation),
-    "study": Subject((), lambda study, _: state.study_view(study)),
-}
 
 
 def kept_figure(
@@ -68,14 +41,13 @@ def kept_figure(
         ``width_mm`` and ``shape`` as exported.
     """
     figure = FIGURES[name]
-    subject = SUBJECTS.get(figure.subject)
     return KeptFigure(
         figure=name,
         title=figure.title,
         subject=figure.subject,
         about=str(getattr(view, "target", "") or getattr(view, "gene", "") or view.study_name),
         study=_study_ref(view),
-        choices=_as_json({choice: getattr(view, choice) for choice in subject.choices} if subject else {}),
+        choices=_as_json(subjects.choices_of(figure.subject, view)),
         options=_as_json(options),
         page=address[0],
         query=address[1],
@@ -102,7 +74,7 @@ def view_of(figure: KeptFigure) -> View:
     Raises
     ------
     OptionError
-        If this version does not know such figures.
+        If this version does not know such figures, or nothing can be told any more.
     UnknownStudyError, UnknownTargetError
         If the study or its target is no longer there.
     """
@@ -110,8 +82,16 @@ def view_of(figure: KeptFigure) -> View:
         raise OptionError(
             f"This version cannot draw the figure {figure.title!r} again. Open its view and export it there."
         )
-    study = state.open_study_by_id(figure.study.id)
-    return SUBJECTS[figure.subject].make(study, figure.choices)
+    study, asked = state.open_study_by_id(figure.study.id), Asked.of(figure.choices)
+    beside = state.open_study_by_id(asked.other).fingerprint if asked.other else ""
+    return _view(study, figure.subject, asked, beside)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Making the views again", hash_funcs=BY_FINGERPRINT)
+def _view(study: Study, subject: str, asked: Asked, beside: str) -> View:
+    """The view; ``beside`` names the content of a second study."""
+    view: View = subjects.view_of(study, subject, asked)
+    return view
 
 
 def can_be_drawn(figure: KeptFigure) -> bool:

@@ -38,7 +38,7 @@ def lists_card() -> None:
         st.caption(
             "No list has this in its name or genes."
             if search
-            else "Highlight genes on the Perturbation page, or draw a box, and keep them by name; or import a file."
+            else "Highlight genes on the page Perturbation or Genes, or draw a box, and keep them; or import a file."
         )
     for id, kept in lists.items():
         with st.container(border=True, key=f"list-{id}"), shown_errors():
@@ -100,7 +100,7 @@ def notes_card() -> None:
     notes = notebook.notes(search)
     if not notes:
         st.caption(
-            "No note has this word." if search else "The button Note on the Perturbation page opens a note on a target."
+            "No note has this word." if search else "The button Note on a gene's or a target's page opens a note on it."
         )
     records = list_studies()
     for id, note in notes.items():

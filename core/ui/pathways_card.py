@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.data.gene_sets import MOST_BYTES, MeasuredSets
+from core.data.gene_sets import MOST_BYTES
 from core.errors import GeneSetError, UploadError
 from core.figures.export import file_name
 from core.store import Study, gene_sets
@@ -14,6 +14,7 @@ from core.ui import address
 from core.ui.doors import allowed_path, found_files
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
+from core.ui.gene_set_choice import SETS, chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT, view_key
 from core.ui.widgets import card_header, figure, table_download
 from core.views.pathways import PathwaysView, headline_with, limits, why_not_tested
@@ -27,13 +28,6 @@ PICKER_WIDTH = 190
 SMALLEST_SHOWN = 1e-300
 
 
-def chosen_collection() -> Collection | None:
-    """The gene sets that the address names, else the first that are kept; None where there are none."""
-    kept = gene_sets.collections()
-    asked = address.asked("sets")
-    return next((c for c in kept if asked in (c.id, c.name)), kept[0] if kept else None)
-
-
 def pathways_of(study: Study, view: PerturbationView, collection: Collection) -> PathwaysView:
     """What a collection says of a target, made once."""
     return _pathways_view(study, view_key(view), collection.id, view, collection)
@@ -43,12 +37,7 @@ def pathways_of(study: Study, view: PerturbationView, collection: Collection) ->
 def _pathways_view(
     study: Study, key: object, collection_id: str, _view: PerturbationView, _collection: Collection
 ) -> PathwaysView:
-    return make_pathways_view(study, _view, _measured(study, collection_id, _collection), _collection)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _measured(study: Study, collection_id: str, _collection: Collection) -> MeasuredSets:
-    return gene_sets.measured(study, _collection)
+    return make_pathways_view(study, _view, measured_sets(study, _collection), _collection)
 
 
 def headline_with_pathway(study: Study, view: PerturbationView) -> str:
@@ -93,9 +82,10 @@ def _no_sets() -> None:
 def _pick(collection: Collection) -> Collection:
     """The row under the figure: which gene sets, and more of them."""
     kept = {c.name: c for c in gene_sets.collections()}
+    address.carry(SETS)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         name = address.pick(
-            "Gene sets", list(kept), key="sets", start=collection.name,
+            "Gene sets", list(kept), key=SETS, start=collection.name,
             resolve=lambda text: next((c.name for c in kept.values() if text in (c.id, c.name)), None),
             label_visibility="collapsed", width=PICKER_WIDTH,
         )  # fmt: skip
@@ -105,6 +95,7 @@ def _pick(collection: Collection) -> Collection:
             fetch_dialog()
     if name is not None and name not in kept:
         raise GeneSetError(f"No gene sets are kept as {name[:60]!r}. Pick others, or give that GMT again.")
+    address.keep_as(SETS, name or collection.name)
     return kept.get(name or "", collection)
 
 
@@ -227,4 +218,4 @@ def _offer(k: int, offer: Offer) -> None:
 
 def _kept(collection: Collection) -> None:
     """Show the pathways with these sets."""
-    address.settle("sets", collection.name)
+    address.settle(SETS, collection.name)

@@ -13,22 +13,19 @@ from core.store import Study
 from core.ui import address
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
-from core.ui.gene_lists import keep_list_button, list_options, words_of
+from core.ui.gene_lists import keep_list_button, pick_highlights, say_unknown
 from core.ui.picks import forget_box
 from core.ui.table_filter import filtered_genes
 from core.ui.widgets import card_header, cloud_figure, figure, figure_card, table_download
-from core.views.genes import GenesView
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, number, p_value, plural, signed
 
 CHECK_ICONS = {True: ":green[:material/check:]", False: ":orange[:material/warning:]", None: ":gray[:material/remove:]"}
-HIGHLIGHT_WIDTH = 190
 SMALLEST_SHOWN = 1e-300
 """A p value below is shown as this: zero is no p value."""
 EFFECT_FIGURES = {"Scatter": "scatter", "Volcano": "volcano", "MA plot": "ma"}
 ORDERS = {"delta": "delta", "log2 FC": "log2_fold_change", "FDR": "fdr"}
 SCALES = {"Log-normalized": "log-normalized", "Counts": "counts"}
-MOST_OFFERED = 500
 MOST_LINES = 6
 FRAME_HEIGHT = 450
 CHECK_WIDTH = 340
@@ -60,8 +57,7 @@ def effect_card(view: PerturbationView, study: Study) -> None:
             options: dict[str, Any] = {"highlight": highlight} | figure_options(name, study)
             export_button(name, view, **options)
         picked = cloud_figure(name, view, **options)
-        for text in unknown:
-            st.caption(f":orange[:material/warning:] No gene is called {escape_markdown(text)}.")
+        say_unknown(unknown)
         clicked = [gene for gene in picked.genes if gene in view.genes.index]
         for gene in list(dict.fromkeys([*clicked, *highlight]))[:MOST_LINES]:
             st.markdown(gene_line(view, gene))
@@ -82,30 +78,6 @@ def figure_options(name: str, study: Study) -> dict[str, Any]:
             help="Instead of tiles that are darker where more genes lie. Takes longer to draw.",
         )  # fmt: skip
     return options
-
-
-def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[tuple[str, ...], list[str]]:
-    """Genes to ring in the figure, typed or picked, and those typed names that are no gene of the study.
-
-    The list goes with the user to every page that highlights genes.
-    """
-    address.carry("highlight")
-    typed = st.multiselect(
-        "Highlight genes",
-        [*list_options(), *view.genes.index[:MOST_OFFERED]],
-        key="highlight",
-        placeholder="Highlight genes",
-        accept_new_options=True,
-        label_visibility="collapsed",
-        bind="query-params",
-        select_all=False,
-        width=HIGHLIGHT_WIDTH,
-    )
-    address.keep("highlight")
-    words = words_of(typed)
-    found = [word if word in view.genes.index else study.find_gene(word) for word in words]
-    known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
-    return known, [word for word, gene in zip(words, found, strict=True) if gene is None]
 
 
 def gene_line(view: PerturbationView, gene: str) -> str:

@@ -287,7 +287,7 @@ def view_key(view: View) -> tuple[object, ...]:
     """What a view's numbers depend on: the name of its content."""
     fields = (
         "fingerprint", "target", "gene", "chosen", "fdr", "fold", "stratified", "left_out_of_totals", "seen_in",
-        "mean_cut", "dispersion_cut", "key",
+        "mean_cut", "dispersion_cut", "collection_id", "key",
     )  # fmt: skip
     return tuple(getattr(view, field, "") for field in fields)
 

@@ -50,7 +50,8 @@ class MapView:
         Deltas beyond are drawn in the outermost colors.
     groups
         One row a group, in the order of the map: ``group`` (a letter), ``targets`` (a tuple), ``n``, ``r`` (mean over
-        its pairs), ``genes`` (what its members move alike), ``words`` (these in a sentence), ``gene_set`` ("" without).
+        its pairs), ``genes`` (what its members move alike), ``words`` (these in a sentence), ``up`` and
+        ``down`` (places of all genes that most members raise or lower), ``gene_set`` (see :func:`named_groups`).
     group
         The letter of every target's group, "" where it is in none.
     n_all
@@ -63,6 +64,8 @@ class MapView:
         How many groups there are, and the largest.
     n_cells
         Cells of the study.
+    background
+        Whether a gene of the study could have been moved by a group, shape ``(genes of the study,)``.
     """
 
     key: str
@@ -85,6 +88,7 @@ class MapView:
     headline: str
     n_cells: int
     methods: Methods
+    background: np.ndarray
 
 
 def map_view(
@@ -94,7 +98,6 @@ def map_view(
     n_targets: int = N_TARGETS,
     n_genes: int = N_GENES,
     marked: Sequence[str] = (),
-    name_group: NameGroup | None = None,
 ) -> MapView:
     """The strongest targets of a study and the genes that they move most, clustered both ways.
 
@@ -109,8 +112,6 @@ def map_view(
         own genes left out.
     marked
         Targets that are shown however weak they are, and set in bold.
-    name_group
-        Names groups by gene sets, where a collection is at hand.
 
     Raises
     ------
@@ -134,7 +135,9 @@ def map_view(
     columns = shown_genes(ready, rows, delta, fdr, n_genes)
     columns = columns[gene_order(delta[:, columns])]
     r = r[np.ix_(order, order)]
-    groups = group_table(ready, rows, letters, r, delta, fdr, name_group, study.n_genes)
+    groups = group_table(ready, rows, letters, r, delta, fdr)
+    background = np.zeros(study.n_genes, bool)
+    background[keep] = True
     shown = delta[:, columns]
     within = ready.scale.partition(", within ")[2] if ready.fdr_layer != "fdr" else ""
     return MapView(
@@ -163,6 +166,7 @@ def map_view(
             within,
             "",
         ),
+        background=background,
     )
 
 
@@ -245,13 +249,9 @@ def group_table(
     r: np.ndarray,
     delta: np.ndarray,
     fdr: np.ndarray,
-    name_group: NameGroup | None,
-    n_genes: int,
 ) -> pd.DataFrame:
     """One row a group; see :class:`MapView`."""
     found = []
-    background = np.zeros(n_genes, bool)
-    background[ready.profiles.keep] = True
     for letter in dict.fromkeys(k for k in letters if k):
         members = [at for at, k in enumerate(letters) if k == letter]
         own = {int(g) for at in members for g in ready.profiles.own[rows[at]] if g >= 0}
@@ -266,10 +266,12 @@ def group_table(
                 "r": float(np.nanmean(pairs)),
                 "genes": tuple(names_up[:3] + names_down[:3]),
                 "words": direction_words(names_up[:3], names_down[:3]),
-                "gene_set": set_words(ready, (up, down), background, name_group),
+                "up": ready.profiles.keep[up],
+                "down": ready.profiles.keep[down],
+                "gene_set": "",
             }
         )
-    return pd.DataFrame(found, columns=["group", "targets", "n", "r", "genes", "words", "gene_set"])
+    return pd.DataFrame(found, columns=["group", "targets", "n", "r", "genes", "words", "up", "down", "gene_set"])
 
 
 def moved_alike(delta: np.ndarray, fdr: np.ndarray, own: set[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -295,13 +297,28 @@ def direction_words(up: Sequence[str], down: Sequence[str]) -> str:
     return "; ".join(said) or "no gene that half of them move alike"
 
 
-def set_words(
-    ready: StudyProfiles, lists: tuple[np.ndarray, np.ndarray], background: np.ndarray, name_group: NameGroup | None
-) -> str:
-    """The gene sets that rise and fall in a group: ``CHOLESTEROL_HOMEOSTASIS rises``; "" without gene sets."""
-    if name_group is None:
-        return ""
-    named = [(name_group(ready.profiles.keep[genes], background) if len(genes) else "") for genes in lists]
+def named_groups(view: MapView, name_group: NameGroup) -> pd.DataFrame:
+    """The groups of a map with the gene sets that their members move alike.
+
+    Parameters
+    ----------
+    view
+        The map.
+    name_group
+        Names some genes by a gene set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``view.groups`` with ``gene_set``: ``Cholesterol homeostasis rises``, "" where no set is sure.
+    """
+    said = [set_words((row.up, row.down), view.background, name_group) for row in view.groups.itertuples()]
+    return view.groups.assign(gene_set=pd.Series(said, index=view.groups.index, dtype=object))
+
+
+def set_words(lists: Sequence[np.ndarray], background: np.ndarray, name_group: NameGroup) -> str:
+    """The gene sets that rise and fall in a group: ``CHOLESTEROL_HOMEOSTASIS rises``; "" where none is sure."""
+    named = [(name_group(genes, background) if len(genes) else "") for genes in lists]
     return "; ".join(f"{gene_set} {verb}" for gene_set, verb in zip(named, ("rises", "falls"), strict=True) if gene_set)
 
 

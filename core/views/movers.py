@@ -17,6 +17,9 @@ MOVER_COLUMNS = (
 )  # fmt: skip
 """Columns of the table, always in this order."""
 
+BLOCK_VALUES = 4_000_000
+"""Effects read at once where all targets are asked."""
+
 
 def movers_table(study: Any, gene: str, fdr: float, fold: float, stratified: bool) -> pd.DataFrame:
     r"""What every target does to one gene.
@@ -68,6 +71,50 @@ def movers_table(study: Any, gene: str, fdr: float, fold: float, stratified: boo
     rank = np.select([moved, table["fdr"] < fdr], [0, 1], 2)
     order = np.lexsort((np.where(rank < 2, size, p), rank))
     return table[list(MOVER_COLUMNS)].iloc[order].rename_axis(None)
+
+
+def n_moved_by(study: Any, fdr: float, fold: float, stratified: bool) -> pd.Series:
+    """How many targets move each gene, those that perturb it left out; read by blocks of targets.
+
+    Parameters
+    ----------
+    study, fdr, fold, stratified
+        As of :func:`movers_table`, which tells of one gene which targets these are.
+
+    Returns
+    -------
+    pandas.Series
+        Targets by gene, in the study's order.
+
+    Raises
+    ------
+    OptionError
+        If the stratified effect is asked of a study without strata, or a threshold makes no sense.
+    """
+    _check(study, fdr, fold, stratified)
+    names = (EFFECT_COLUMNS[c] if stratified else c for c in ("fdr", "log2_fold_change"))
+    layers = [study.layer(name) for name in names]
+    n_targets, n_genes = layers[0].shape
+    rows = max(1, BLOCK_VALUES // max(n_genes, 1))
+    count = np.zeros(n_genes, np.int64)
+    for start in range(0, n_targets, rows):
+        found, change = (np.asarray(layer[start : start + rows]) for layer in layers)
+        moved = (found < fdr) & (np.abs(change) >= math.log2(fold) - 1e-12)
+        moved[_own_places(study, start, len(moved))] = False
+        count += moved.sum(axis=0)
+    return pd.Series(count, index=study.genes.index, name="n_moved_by")
+
+
+def _own_places(study: Any, start: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of every gene that a block's targets perturb themselves."""
+    pairs = [
+        (row, gene)
+        for row, (target, own) in enumerate(study.targets["own_gene"].iloc[start : start + n].items())
+        for gene in _genes_of(str(target), str(own))
+    ]
+    columns = study.genes.index.get_indexer([gene for _, gene in pairs])
+    rows = np.array([row for row, _ in pairs], dtype=int)
+    return rows[columns >= 0], columns[columns >= 0]
 
 
 def _check(study: Any, fdr: float, fold: float, stratified: bool) -> None:

@@ -52,10 +52,10 @@ class PathwaysView:
     Parameters
     ----------
     study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified,
-    left_out_of_totals, methods
-        As of the perturbation; the fingerprint names the gene sets too.
-    collection, about
-        The collection's name; how many of its sets were tested and why others were not, in sentences.
+    left_out_of_totals, seen_in, methods
+        As of the perturbation.
+    collection, collection_id, about
+        The collection's name and id; how many of its sets were tested and why others were not, in sentences.
     listed
         One row a set and direction, the smallest p first: over-representation among the changed genes. ``genes`` are
         the hits, the most changed first.
@@ -83,8 +83,10 @@ class PathwaysView:
     fold: float
     stratified: bool
     left_out_of_totals: str
+    seen_in: int
     methods: Methods
     collection: str
+    collection_id: str
     about: str
     listed: pd.DataFrame
     profile: pd.DataFrame
@@ -141,7 +143,7 @@ def pathways_view(study: Any, view: PerturbationView, sets: MeasuredSets, collec
     claim = claim_of(listed)
     return PathwaysView(
         study_name=view.study_name,
-        fingerprint=f"{view.fingerprint}-{collection.id}",
+        fingerprint=view.fingerprint,
         simulated=view.simulated,
         target=view.target,
         modality=view.modality,
@@ -151,8 +153,10 @@ def pathways_view(study: Any, view: PerturbationView, sets: MeasuredSets, collec
         fold=view.fold,
         stratified=view.stratified,
         left_out_of_totals=view.left_out_of_totals,
+        seen_in=view.seen_in,
         methods=view.methods,
         collection=text.plain(collection.name, 60),
+        collection_id=str(collection.id),
         about=about_sets(sets),
         listed=listed,
         profile=profile,

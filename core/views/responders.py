@@ -30,7 +30,8 @@ class RespondersView:
 
     Parameters
     ----------
-    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, methods
+    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified,
+    left_out_of_totals, seen_in, methods
         As of the perturbation; ``n_control`` counts the controls that were scored.
     share
         The share of cells that must respond.
@@ -55,6 +56,9 @@ class RespondersView:
     n_control: int
     fdr: float
     fold: float
+    stratified: bool
+    left_out_of_totals: str
+    seen_in: int
     methods: Methods
     share: Share
     guides: pd.DataFrame
@@ -148,6 +152,9 @@ def _result(
         n_control=int((~is_target).sum()) or view.n_control,
         fdr=view.fdr,
         fold=view.fold,
+        stratified=view.stratified,
+        left_out_of_totals=view.left_out_of_totals,
+        seen_in=view.seen_in,
         methods=view.methods,
         share=share,
         guides=guides if guides is not None else pd.DataFrame(columns=["guide", "n_cells", "at_least", "low", "high"]),

@@ -28,8 +28,10 @@ class StudiesView(Compared):
 
     Parameters
     ----------
-    other_name
+    other_name, other_id
         The second study.
+    twins
+        What the target is called in either.
     n_shared, n_r
         Genes that both measure; those that both express, over which ``r`` is.
     r
@@ -39,6 +41,8 @@ class StudiesView(Compared):
     """
 
     other_name: str = ""
+    other_id: str = ""
+    twins: tuple[str, str] = ("", "")
     n_shared: int = 0
     n_r: int = 0
     r: float = math.nan
@@ -146,6 +150,8 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
         ),
         identity=True,
         other_name=text.plain(other.name),
+        other_id=other.id,
+        twins=(target, twin),
         n_shared=len(match),
         n_r=n_r,
         r=r,

@@ -116,7 +116,8 @@ def test_the_report_opens_offline_without_a_request_or_a_script(chromium, page, 
 
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert faults == []
-    assert offline.locator("figure svg").count() == 6
+    assert offline.locator("figure svg").count() >= 7  # six of the page, cell state, responders where they are told
+    assert offline.locator("figure#cell_state").count() == 1
     widths = offline.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert widths[0] == widths[1]  # nothing sticks out
     context.close()
@@ -143,3 +144,42 @@ def test_a_table_goes_to_excel_and_a_session_to_a_file_that_reopens_it(page, ser
     expect(page.get_by_text("is here, the same file with the same roles.")).to_be_visible()
     page.get_by_role("button", name="Perturbation: GENE3 in screen").click()
     expect(page).to_have_url(re.compile("rows=Rise"))
+
+
+def test_a_figure_of_a_gene_and_one_of_a_pair_are_kept_and_reopened(page, server):
+    ready(page, f"{server.url}/gene?study=screen&gene=GENE2")
+    page.locator(".st-key-card-movers").get_by_role("button", name="Export").click()
+    page.get_by_role("dialog").get_by_role("button", name="Add to my figures").click()
+    expect(page.get_by_role("dialog").get_by_text("Kept in My figures.")).to_be_visible()
+
+    page.goto(f"{server.url}/my_figures")
+    mine = page.locator("[class*='st-key-kept-']").filter(has_text="What moves it most").first
+    expect(mine.get_by_text("In the panel")).to_be_visible()
+    mine.get_by_role("button", name="Open", exact=True).click()
+
+    expect(page.locator("[data-testid=stMain] h1")).to_have_text("GENE2")
+
+
+def test_thresholds_stand_in_the_address_of_every_page_they_go_along_to(page, server):
+    ready(page, f"{server.url}{PERTURBATION}&fold=2&fdr=0.01")
+
+    for link in ("Genes", "Gene", "Perturbation"):
+        page.get_by_role("link", name=link, exact=True).click()
+        page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
+        settled(page)
+        expect(page).to_have_url(re.compile(rf"/{link.lower()}\?.*fdr=0.01"))
+        expect(page).to_have_url(re.compile(r"fold=2"))
+
+
+def test_a_name_that_is_no_gene_stays_on_its_page(page, server):
+    page.goto(f"{server.url}/gene?study=screen&gene=nothing-like-it")
+    expect(page.get_by_test_id("stMain").get_by_text("nothing-like-it").first).to_be_visible()
+
+    page.get_by_role("link", name="Genes", exact=True).click()
+
+    page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
+    settled(page)
+    expect(page.get_by_test_id("stMain").get_by_role("combobox", name="Gene", exact=False).first).not_to_have_value(
+        "nothing-like-it"
+    )
+    assert "nothing-like-it" not in page.url

@@ -1,5 +1,6 @@
 """The cards pathways and cells over a simulated screen, with sets planted from what its strongest target changes."""
 
+import html
 import http.server
 import shutil
 import threading
@@ -9,9 +10,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data.synthetic import write_demo
-from core.store import build_study
+from core.figures.report import report_html
+from core.figures.report_sections import sections_of
+from core.store import build_study, list_studies, my_figures, open_study
 from core.store.gene_sets import Offer, collections, keep
-from core.views import perturbation_view
+from core.store.my_figures import keep_figure
+from core.store.study_ref import Standing
+from core.ui.kept_views import kept_figure, view_of
+from core.views import compare_map, perturbation_view
+from core.views.subjects import SUBJECTS, Asked
 from tests.pages.conftest import words
 
 
@@ -173,3 +180,44 @@ def test_a_panel_too_small_says_so_instead_of_testing(open_page, study_root):
 
     assert "45 genes were measured. In a panel chosen by hand no pathway can be over-represented" in words(page)
     assert not any(b.label == "Give a GMT" for b in page.button)
+
+
+def test_the_report_has_the_sections_that_the_page_has(root, gmt):
+    target, text = gmt
+    kept = keep(text.encode(), "planted", "test")
+    study = open_study("demo")
+    asked = Asked(target, gmt=kept.id)
+
+    made = [SUBJECTS[subject].make(study, asked) for subject in ("pathways", "cell_state", "responders")]
+    document = report_html(perturbation_view(study, target), sections=sections_of(*made))
+
+    for figure in ("pathways", "cell_state", *(["responders"] if not made[2].why_not else [])):
+        assert document.count(f'<figure id="{figure}">') == 1
+    assert made[0].title in html.unescape(document)
+    assert "RISING_PATHWAY" in document and "Gene sets: planted" in document
+    assert html.escape(made[1].title) in document
+
+
+def test_a_figure_of_pathways_is_kept_with_its_gene_sets(root, gmt):
+    target, text = gmt
+    kept = keep(text.encode(), "planted", "test")
+    before = SUBJECTS["pathways"].make(open_study("demo"), Asked(target, gmt=kept.id, fdr=0.01))
+    id = keep_figure(kept_figure("pathways", before, {"test": "profile"}, ("perturbation", [])))
+    figure = my_figures.figures()[id]
+
+    after = view_of(figure)
+
+    assert figure.study.standing(list_studies()) == Standing.SAME
+    assert (after.collection_id, after.fdr) == (kept.id, 0.01)
+    assert after.profile.equals(before.profile)
+
+
+def test_groups_of_the_compare_page_are_named_by_the_kept_sets(open_page, root, gmt, monkeypatch):
+    keep(gmt[1].encode(), "planted", "test")
+    monkeypatch.setattr("core.ui.compare_state.name_of", lambda genes, background, sets: "Rising pathway")
+
+    said = words(open_page("compare"))
+
+    groups = compare_map.map_view(open_study("demo")).groups
+    assert (groups["up"].map(len) > 0).any()
+    assert "Rising pathway rises;" in said

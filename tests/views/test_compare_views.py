@@ -9,7 +9,7 @@ from core.errors import OptionError, UnknownTargetError
 from core.store import build_study
 from core.views.combination import combination_view, combinations
 from core.views.compare import pair_view
-from core.views.compare_map import map_view
+from core.views.compare_map import map_view, named_groups
 from core.views.similar import own_places, similar_view, study_profiles
 from core.views.two_studies import shared_gene_names, studies_view
 from tests.views.compare_screens import DOWN, UP, compare_screen
@@ -180,9 +180,10 @@ def test_a_gene_set_names_a_group_where_one_is_given(study):
         assert background.sum() == 80
         return "PROGRAM" if UP[0] in genes else ""
 
-    view = map_view(study, name_group=name_group)
+    view = map_view(study)
 
-    assert "PROGRAM rises" in set(view.groups["gene_set"])
+    assert "PROGRAM rises" in set(named_groups(view, name_group)["gene_set"])
+    assert set(view.groups["gene_set"]) == {""}
 
 
 @pytest.mark.parametrize("size", [{"n_targets": 1}, {"n_genes": 10_000}])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.errors import OptionError, UnknownGeneError
-from core.views import gene_cells_view, gene_view
+from core.views import gene_cells_view, gene_view, movers
 from core.views.gene import names_sentences, share_words
 from core.views.movers import MOVER_COLUMNS
 from tests.small_screens import CONTROL, small_screen
@@ -216,3 +216,14 @@ def test_few_cells_make_no_curve_but_every_value_is_there(screen_study):
     found = gene_cells_view(screen_study, view).by("target")
 
     assert not found.density.any() and found.ticks.empty and (found.rows["n_shown"] == 0).all()
+
+
+@pytest.mark.parametrize("block", [4_000_000, 100, 1])
+def test_how_many_targets_move_each_gene_is_what_each_gene_says_in_blocks_of_any_size(screen_study, monkeypatch, block):
+    monkeypatch.setattr(movers, "BLOCK_VALUES", block)
+
+    counted = movers.n_moved_by(screen_study, 0.2, 1.2, False)
+
+    said = [gene_view(screen_study, gene, fdr=0.2, fold=1.2, stratified=False).n_moved_by for gene in counted.index]
+    assert list(counted) == said
+    assert counted.max() > 0

@@ -1,0 +1,28 @@
+"""Which gene sets name pathways: one choice for every page."""
+
+import streamlit as st
+
+from core.data.gene_sets import MeasuredSets
+from core.store import Study, gene_sets
+from core.store.gene_sets import Collection
+from core.ui import address
+from core.ui.state import BY_FINGERPRINT
+
+SETS = "sets"
+
+
+def chosen_collection() -> Collection | None:
+    """The gene sets that the address names, else those picked last, else the first kept; None where there are none."""
+    kept = gene_sets.collections()
+    asked = address.asked(SETS) or address.kept(SETS)
+    return next((c for c in kept if asked in (c.id, c.name)), kept[0] if kept else None)
+
+
+def measured_sets(study: Study, collection: Collection) -> MeasuredSets:
+    """A collection in terms of a study's genes, made once."""
+    return _measured(study, collection.id, collection)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _measured(study: Study, collection_id: str, _collection: Collection) -> MeasuredSets:
+    return gene_sets.measured(study, _collection)

@@ -20,6 +20,7 @@ from core.views.gene_cells import gene_cells_view
 from core.views.genes import genes_view
 from core.views.pathways import pathways_view
 from core.views.perturbation import perturbation_view
+from core.views.qq import qq_view
 from core.views.responders import responders_view
 from core.views.study import study_view
 from core.views.two_studies import studies_view
@@ -121,6 +122,7 @@ _MAKERS: Mapping[str, Callable[[Study, Asked], Any]] = {
     "gene": lambda study, asked: gene_view(study, _gene_of(asked)),
     "gene_cells": _gene_cells,
     "perturbation": lambda study, asked: perturbation_view(study, _perturbed(asked)),
+    "qq": lambda study, asked: qq_view(study, perturbation_view(study, _perturbed(asked))),
     "pair": _pair,
     "combination": lambda study, asked: combination_view(study, _one_target(asked)),
     "studies": _studies,

@@ -54,11 +54,15 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
+    from core.data.subsets import subset_words
+
     study = _study(args, remember=True)
     for role, read_from in zip(study.evidence["role"], study.evidence["read_from"], strict=True):
         if role not in ("values", "size factors", "genes"):
             print(f"{role}: {read_from}")
     print(f"scale: {study.roles.values}")
+    if study.roles.subset:
+        print(f"subset: {subset_words(study.roles.subset)}, {study.n_cells:,} cells")
     for row in study.evidence.itertuples():
         print(f"  {row.role}: {row.read_from} ({row.evidence})", file=sys.stderr)
     for note in study.notes:
@@ -306,13 +310,17 @@ def _study(args: argparse.Namespace, *, remember: bool = False) -> Any:
     from core.store import build_study, open_study
 
     die_with_parent()
-    if not Path(args.file).exists() and not _overrides(args):
-        return open_study(args.file)
-    return build_study(args.file, report=reporter(), remember=remember, **_overrides(args))
+    if Path(args.file).exists() or not (overrides := _overrides(args)).keys() <= {"subset"}:
+        return build_study(args.file, report=reporter(), remember=remember, **_overrides(args))
+    study = open_study(args.file)
+    return build_study(study.path, report=reporter(), **overrides) if overrides else study
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:
+    from core.data.subsets import subset_from_options
+
     chosen = {
+        "subset": subset_from_options(args.subset) if args.subset else None,
         "target_col": args.target_col,
         "control": tuple(args.control) if args.control else None,
         "guide_col": args.guide_col,
@@ -424,6 +432,10 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--values", choices=[str(v) for v in Values], help="what the matrix holds")
     group.add_argument("--matrix", help="X, raw or layers/NAME")
     group.add_argument("--symbol-col", help="var column of gene symbols")
+    roles.add_argument(
+        "--subset", action="append", metavar="COL=VALUE[,VALUE]",
+        help="only the cells with these labels in an obs column; may be repeated; %%2C is a comma in a label",
+    )  # fmt: skip
 
     def verb(name: str, run: Callable[[argparse.Namespace], None], text: str, *parents: Any) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text, parents=list(parents or (root,)))

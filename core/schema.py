@@ -22,6 +22,10 @@ LEFT_OUT = -2
 """Codes of a cell's target: an index into the targets, or one of these two."""
 
 
+Subset = tuple[tuple[str, tuple[str, ...]], ...]
+"""Some cells of a file: obs columns, each with the labels that a cell may carry there."""
+
+
 class Values(StrEnum):
     """What the numbers of a matrix are."""
 
@@ -49,6 +53,9 @@ class Roles:
         What the matrix holds, ``"counts"`` or ``"log-normalized"``.
     size_factors
         ``"all"``, ``"no-dominant"`` or ``"obs:COLUMN"``.
+    subset
+        The cells that are looked at, by obs column and the labels they may carry there, both sorted; empty for all.
+        No role, and never remembered as one: it names tables of its own beside those of the whole study.
     """
 
     target_col: str
@@ -60,15 +67,20 @@ class Roles:
     matrix: str = "X"
     values: Values = Values.COUNTS
     size_factors: str = "all"
+    subset: Subset = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The roles as JSON-ready values."""
-        return asdict(self) | {"control": list(self.control), "values": str(self.values)}
+        record = asdict(self) | {"control": list(self.control), "values": str(self.values)}
+        subset = record.pop("subset")  # tables of all cells keep the key that they had before there were subsets
+        return record | {"subset": [[column, list(labels)] for column, labels in subset]} if subset else record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
         """The roles out of :meth:`to_dict`'s result."""
-        return cls(**record | {"control": tuple(record["control"]), "values": Values(record["values"])})
+        subset = tuple((str(column), tuple(labels)) for column, labels in record.get("subset", ()))
+        plain = {"control": tuple(record["control"]), "values": Values(record["values"]), "subset": subset}
+        return cls(**record | plain)
 
     def with_changes(self, **changes: Any) -> Self:
         """A copy in which the given fields are replaced."""

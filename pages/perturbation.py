@@ -42,7 +42,7 @@ said.markdown(headline_with_pathway(study, view))
 
 doubt, meaning = st.columns(2, gap="medium")
 with doubt, card("checks"):
-    checks_card(view)
+    checks_card(study, view)
 with meaning, card("pathways"):
     has_pathways = pathways_card(study, view)
 

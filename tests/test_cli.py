@@ -627,3 +627,34 @@ def test_the_data_of_a_figure_go_to_excel_too(place, succeed, tmp_path):
     )  # fmt: skip
 
     assert "GENE3" in set(pd.read_excel(tmp_path / "x.xlsx")["gene"])
+
+
+def test_a_subset_gives_the_effects_of_a_file_of_its_cells_and_is_not_remembered(place, screen, succeed, run, tmp_path):
+    inside = (screen.obs["batch"] == "b1").to_numpy()
+    screen.adata()[inside].copy().write_h5ad(place / "b1.h5ad")
+    for file, subset, name in (
+        ("b1", (), "alone"),
+        ("mine", ("--subset", "batch=b1"), "subset"),
+        ("mine", (), "whole"),
+    ):
+        succeed("effects", place / f"{file}.h5ad", *subset, "--target", "GENE7", "--out", tmp_path / f"{name}.csv")
+    alone, subset, whole = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("alone", "subset", "whole"))
+
+    pd.testing.assert_frame_equal(subset, alone)
+    assert not whole.equals(subset)
+    assert "subset: batch b1" in succeed("build", place / "mine.h5ad", "--subset", "batch=b1")
+    assert "subset" not in succeed("build", place / "mine.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("subset", "said"),
+    [
+        ("batch", "expected COLUMN=LABEL"),
+        ("batch=b7", "never says 'b7'"),
+        ("plate=1", "no column 'plate'"),
+        ("target_gene=GENE7", "no control"),
+    ],
+)
+def test_a_subset_that_cannot_be_is_one_line(place, run, tmp_path, subset, said):
+    code, _, err = run("effects", place / "mine.h5ad", "--subset", subset, "--out", tmp_path / "x.h5ad")
+    assert code == 1 and said in err and "Traceback" not in err and not (tmp_path / "x.h5ad").exists()

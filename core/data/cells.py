@@ -3,15 +3,19 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from core.data.gene_names import GeneIndex, ensembl_id, is_gene_name, is_gene_symbol, symbol_of_id
 from core.data.labels import MULTIPLET, Labels, closest, counted, left_out_reason, most_frequent, read_labels, short
+from core.data.subsets import cells_of_subset, subset_words
 from core.errors import RolesError
 from core.schema import CONTROL, LEFT_OUT, Roles
+
+OUTSIDE = "outside the subset"
+"""Why a cell is left out that does not belong to the subset that is looked at."""
 
 NOT_NAMED = "not named"
 """The batch, or the stratum, of cells whose column is empty."""
@@ -63,6 +67,9 @@ class Cells:
         The target column's labels with their cells, most frequent first.
     notes
         What a reader should know, one sentence each.
+    inside
+        Whether a cell belongs to the subset that is looked at; None where all cells do. Those outside are left out,
+        and targets, guides, batches and strata without a cell inside are not named.
     """
 
     n_cells: int
@@ -78,6 +85,7 @@ class Cells:
     guide_level_labels: bool = False
     labels: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    inside: np.ndarray | None = None
 
 
 def assign_cells(obs: pd.DataFrame, roles: Roles, names: "MeasuredNames | None" = None) -> Cells:
@@ -101,7 +109,8 @@ def assign_cells(obs: pd.DataFrame, roles: Roles, names: "MeasuredNames | None" 
     Raises
     ------
     RolesError
-        If a column is absent, no cell is control, or none is perturbed.
+        If a column is absent, no cell is control, or none is perturbed; with a subset, if it names a label or column
+        that is not there or no cell has all that it asks for.
     """
     labels = read_labels(obs_column(obs, roles.target_col, "target"))
     names = names or MeasuredNames()
@@ -115,7 +124,7 @@ def assign_cells(obs: pd.DataFrame, roles: Roles, names: "MeasuredNames | None" 
     batches, batch = _groups(obs, roles.batch_col, "batch")
     strata, stratum = _groups(obs, roles.stratum_col, "stratum")
     most_first = sorted(zip(labels.names, labels.counts.tolist(), strict=True), key=lambda item: (-item[1], item[0]))
-    return Cells(
+    cells = Cells(
         n_cells=len(obs),
         targets=targets,
         target=target,
@@ -130,6 +139,50 @@ def assign_cells(obs: pd.DataFrame, roles: Roles, names: "MeasuredNames | None" 
         labels=dict(most_first),
         notes=(*reading.notes, *_empty_notes(roles, (batches, batch), (strata, stratum))),
     )
+    return _within_subset(cells, obs, roles, reading, labels) if roles.subset else cells
+
+
+def _within_subset(cells: Cells, obs: pd.DataFrame, roles: Roles, reading: "_TargetReading", labels: Labels) -> Cells:
+    """The same cells with those outside the subset left out, read as they are in the whole file."""
+    inside = cells_of_subset(obs, roles.subset)
+    target = np.where(inside, cells.target, LEFT_OUT).astype(np.int32)
+    _check_subset(target, roles)
+    targets, target = _used(cells.targets, target, inside)
+    guides, guide = _used(cells.guides, np.where(inside, cells.guide, -1), inside)
+    batches, batch = _used(cells.batches, cells.batch, inside)
+    strata, stratum = _used(cells.strata, cells.stratum, inside)
+    left_out = reading.cells_left_out(np.bincount(labels.codes[inside], minlength=len(labels.names)))
+    return replace(
+        cells, targets=targets, target=target, guides=guides, guide=guide, batches=batches, batch=batch, strata=strata,
+        stratum=stratum, left_out=left_out | {OUTSIDE: int((~inside).sum())}, inside=inside,
+    )  # fmt: skip
+
+
+def _used(names: tuple[str, ...], codes: np.ndarray, inside: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names that a cell inside carries, and codes of them; a code that names none stays, or is 0 outside."""
+    if not names:
+        return names, codes
+    used = np.zeros(len(names), bool)
+    used[codes[inside & (codes >= 0)]] = True
+    place = np.where(used, np.cumsum(used) - 1, 0)
+    recoded = np.where(codes >= 0, place[np.maximum(codes, 0)], codes)
+    return tuple(name for name, is_used in zip(names, used, strict=True) if is_used), recoded.astype(np.int32)
+
+
+def _check_subset(target: np.ndarray, roles: Roles) -> None:
+    words = subset_words(roles.subset)
+    n_control, n_perturbed = int((target == CONTROL).sum()), int((target >= 0).sum())
+    if not n_control:
+        raise RolesError(
+            f"The subset {words} holds {counted(n_perturbed, 'perturbed cell')} and no control "
+            f"({', '.join(short(label) for label in roles.control[:3])}): there is nothing to compare with. "
+            "Add labels of which some cells are controls."
+        )
+    if not n_perturbed:
+        raise RolesError(
+            f"The subset {words} holds {counted(n_control, 'control cell')} and no perturbed one: there is nothing to "
+            "compare. Add labels."
+        )
 
 
 def obs_column(obs: pd.DataFrame, name: str, role: str) -> pd.Series:
@@ -224,7 +277,7 @@ class _TargetReading:
 
     def __init__(self, labels: Labels, roles: Roles, names: MeasuredNames) -> None:
         self.notes: list[str] = []
-        self.left_out: dict[str, int] = {}
+        self._reasons: list[str] = []
         self._pairs_of_targets: list[tuple[str, int]] = []
         self._names = names
         self._controls = frozenset(roles.control)
@@ -236,6 +289,7 @@ class _TargetReading:
         self.target_of_label: list[str | int] = []
         for name, count in zip(labels.names, labels.counts.tolist(), strict=True):
             self.target_of_label.append(self._meaning(name, count))
+        self.left_out = self.cells_left_out(labels.counts)
         self._merge_orders(labels)
         if self._pairs_of_targets:
             n_cells = sum(n for label, n in self._pairs_of_targets)
@@ -246,16 +300,25 @@ class _TargetReading:
 
     def _meaning(self, label: str, n_cells: int) -> str | int:
         if label in self._controls:
+            self._reasons.append("")
             return CONTROL
         reason = left_out_reason(label)
         meaning = "" if reason else self._target(label)
         if meaning == MULTIPLET:
             reason = MULTIPLET
             self._pairs_of_targets.append((label, n_cells))
+        self._reasons.append(reason or "")
         if reason:
-            self.left_out[reason] = self.left_out.get(reason, 0) + n_cells
             return LEFT_OUT
         return meaning or CONTROL
+
+    def cells_left_out(self, counts: np.ndarray) -> dict[str, int]:
+        """Cells left out by reason, where so many cells carry each label."""
+        found: Counter[str] = Counter()
+        for reason, n_cells in zip(self._reasons, counts.tolist(), strict=True):
+            if reason and n_cells:
+                found[reason] += n_cells
+        return dict(found)
 
     def _target(self, label: str) -> str:
         """The target of a label, "" for control, MULTIPLET where two guides of a cell hit different genes."""

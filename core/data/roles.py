@@ -14,8 +14,9 @@ from core.data.gene_names import GeneIndex, gene_index
 from core.data.guesses import choose_batch, choose_control, choose_guide, choose_stratum, choose_symbols, choose_target
 from core.data.labels import closest, short
 from core.data.matrix_choice import choose_matrix
+from core.data.subsets import subset_of
 from core.errors import RolesError
-from core.schema import CONTROL, Roles, Values
+from core.schema import CONTROL, Roles, Subset, Values
 
 if TYPE_CHECKING:
     from core.data.source import Source
@@ -64,6 +65,7 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
     overrides
         Fields of :class:`Roles`. For guide_col, batch_col and stratum_col, None, "" and "none" mean that the file
         has no such role; for every other field None and "" mean a guess. control may be one label or several.
+        subset leaves cells out and changes no guess: all else is read as in the whole file.
 
     Raises
     ------
@@ -93,6 +95,7 @@ def read_roles(source: "Source", overrides: Mapping[str, object] | None = None) 
         batch_col=batch_col,
         stratum_col=stratum_col,
         size_factors=str(given.get("size_factors", "all")),
+        subset=_subset((overrides or {}).get("subset")),
     )
     cells = assign_cells(source.obs, roles, names)
     _check_size_factors(source.obs, roles, cells)
@@ -108,6 +111,8 @@ def _checked(overrides: Mapping[str, object]) -> dict[str, object]:
     for name, value in overrides.items():
         if name not in known:
             raise RolesError(f"There is no role {name!r}. {closest(name, known)}")
+        if name == "subset":
+            continue  # no role: which cells the roles are read for
         if name == "control":
             labels = (value,) if isinstance(value, str | bytes) or not isinstance(value, Iterable) else tuple(value)
             wanted = tuple(dict.fromkeys(str(label).strip() for label in labels if label is not None))
@@ -120,6 +125,11 @@ def _checked(overrides: Mapping[str, object]) -> dict[str, object]:
             f"values is {given['values']!r}; expected {' or '.join(Values)}. Pass --values with one of them."
         )
     return given
+
+
+def _subset(given: object) -> Subset:
+    """The subset in its one order; a tuple or list of (column, labels)."""
+    return subset_of(given) if isinstance(given, tuple | list) else ()
 
 
 def _check_size_factors(obs: pd.DataFrame, roles: Roles, cells: Cells) -> None:

@@ -19,6 +19,7 @@ from core.figures import (
     movers,
     pair,
     pathways,
+    qq,
     responders,
     scatter,
     study,
@@ -60,6 +61,10 @@ _FIGURES = (
     Figure(
         "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
         bars.guides_alt, bars.guides_drawn, "normalized", key=bars.GUIDE_KEY, shapes=False,
+    ),
+    Figure(
+        "qq", "p values against chance and controls", "qq", qq.qq, qq.qq_data, qq.qq_caption, qq.qq_alt, qq.qq_drawn,
+        "test", key=qq.KEY,
     ),
     Figure(
         "pathways", "Pathways, one dot a gene set", "pathways", pathways.pathways, pathways.pathways_data,

@@ -138,7 +138,7 @@ def n_words(view: Any) -> str:
 
 
 def file_name(name: str, view: Any, width_mm: float | None, format: str) -> str:
-    """A name for the file: ``ACAT2_scatter_85mm.pdf``; with "simulated" in front where the data are.
+    """A name for the file: ``ACAT2_scatter_85mm.pdf``; with "simulated" in front where the data are, and its subset.
 
     Parameters
     ----------
@@ -153,9 +153,16 @@ def file_name(name: str, view: Any, width_mm: float | None, format: str) -> str:
     """
     subject = getattr(view, "gene", None) or getattr(view, "target", None) or view.study_name
     safe = re.sub(r"[^A-Za-z0-9.+-]+", "_", plain(subject)).strip("._-+")[:60] or "figure"
-    parts = [*(["simulated"] if view.simulated else []), safe, name]
+    subset = re.sub(r"[^A-Za-z0-9.+-]+", "_", _subset_of(view)).strip("._-+")[:60]
+    parts = [*(["simulated"] if view.simulated else []), safe, name, *([subset] if subset else [])]
     parts += [f"{width_mm:g}mm"] if width_mm is not None else []
     return f"{'_'.join(parts)}.{format}"
+
+
+def _subset_of(view: Any) -> str:
+    """Which cells alone a view shows; "" for all."""
+    words = str(getattr(getattr(view, "methods", None), "subset", ""))
+    return plain(words) if words else ""
 
 
 # -------------------------------------------------------------------------------------------------------- files

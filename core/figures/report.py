@@ -131,11 +131,16 @@ def _note(note: Note) -> str:
     return f'<p class="note {html.escape(note.kind)}">{markdown_as_html(note.text)}</p>'
 
 
+def _beside(vital: Vital) -> str:
+    return f'<br><span class="quiet">{markdown_as_html(vital.beside)}</span>' if vital.beside else ""
+
+
 def _vitals(vitals: Sequence[Vital]) -> str:
     cells = "".join(
         f"<div><dt>{markdown_as_html(vital.label)}</dt><dd><b>{markdown_as_html(vital.value)}</b>"
         f'<span class="{"warn" if vital.warn else "quiet"}">{"▲ " if vital.warn else ""}'
-        f"{markdown_as_html(vital.context)}</span></dd></div>"
+        f"{markdown_as_html(vital.context)}</span>"
+        f"{_beside(vital)}</dd></div>"
         for vital in vitals
     )
     return f'<dl class="vitals">{cells}</dl>'

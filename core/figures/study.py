@@ -23,6 +23,7 @@ STRENGTH_KEY = (
     ("dot", "observed", "strong, more than 100 genes"),
     ("dot", "neutral", "subtle, 10 to 100"),
     ("dot", "faint", "negligible, fewer than 10"),
+    ("cross", "neutral", "random sets of controls"),
 )
 NOUGHT = 0.5
 """Where a logarithmic axis shows targets that change no gene."""
@@ -52,6 +53,8 @@ def changed_against_cells(
     table = changed_data(view)
     x, y = changed_axes(table)
     rows = [key.Row("dot", _paper_color(s), f"{n} {s}{STRENGTH_CUTS[s]}") for s, n in strength_numbers(table) if n]
+    n_sets = len(random_sets(view))
+    rows += [key.Row("cross", theme.LIGHT["neutral"], plural(n_sets, "random set") + " of controls")] if n_sets else []
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=400.0)
     ringed = np.isin(table["target"].to_numpy(dtype=object), list(highlight))
     at = (
@@ -60,9 +63,37 @@ def changed_against_cells(
     )
     few = [upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
     values = target_records(table, *at)
-    layers = [*few, _target_dots(values, x, y, on), *_rings(values, ringed, x, y, on, TOOLTIP)]
+    layers = [
+        *few,
+        *_control_crosses(view, x, y, on),
+        _target_dots(values, x, y, on),
+        *_rings(values, ringed, x, y, on, TOOLTIP),
+    ]
     layers += _target_names(table, at, ringed, x, y, on, values, TOOLTIP)
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
+
+
+def _control_crosses(view: Any, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
+    """Random sets of controls against the other controls, where the axes reach: what counts are held against."""
+    sets = random_sets(view)
+    shown = sets[(sets["n_cells"] >= x.low) & (sets["n_cells"] <= x.high)].drop_duplicates()
+    if y.low > NOUGHT:
+        shown = shown[shown["n_significant"] > 0]
+    if shown.empty:
+        return []
+    mark: Spec = {"type": "point", "shape": "cross", "filled": True, "size": 7 if on.paper else 30, "opacity": 0.7}
+    at = theme.records(
+        x=shown["n_cells"].to_numpy(dtype=float), y=np.maximum(shown["n_significant"].to_numpy(dtype=float), NOUGHT)
+    )
+    paint = theme.LIGHT["neutral"] if on.paper else theme.paint("neutral")
+    encoding = {"x": x.encoding("x"), "y": y.encoding("y")}
+    return [{"data": {"values": at}, "mark": mark | {"color": paint, "tooltip": None}, "encoding": encoding}]
+
+
+def random_sets(view: Any) -> pd.DataFrame:
+    """Cells and genes at FDR < 0.05 of the random sets of controls."""
+    sets = view.control_sets
+    return sets.loc[sets["kind"] == "random", ["n_cells", "n_significant"]]
 
 
 def changed_axes(table: pd.DataFrame) -> tuple[Axis, Axis]:
@@ -176,7 +207,9 @@ def _target_names(
     return layers
 
 
-CHANGED_COLUMNS = ("target", "n_cells", "n_significant", "n_changed", "n_up", "n_down", "strength", "percent_left")
+CHANGED_COLUMNS = (
+    "target", "n_cells", "n_significant", "n_changed", "n_up", "n_down", "strength", "percent_left", "controls_give",
+)  # fmt: skip
 
 
 def changed_data(view: Any, **_: Any) -> pd.DataFrame:
@@ -196,6 +229,12 @@ def changed_caption(view: Any, **_: Any) -> str:
     if nought:
         stand = "changes no gene and stands" if nought == 1 else "change no gene and stand"
         sentences.append(f"{plural(nought, 'target')} {stand} at 0, at the foot of the logarithmic axis.")
+    sets = random_sets(view)
+    if len(sets):
+        most = number(int(sets["n_significant"].max()))
+        sentences.append(
+            f"Crosses: {plural(len(sets), 'random set')} of control cells against the other controls, at most {most}."
+        )
     return " ".join(sentences)
 
 

@@ -8,11 +8,15 @@ up over disjoint cells, so sets of any size are put together from small random l
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from core.schema import FDR_THRESHOLD
+from core.stats.fdr import benjamini_hochberg
 from core.stats.groups import Groups
 from core.stats.ranksum import log10_p
 
 SETS_A_SIZE = 20
+RANKS_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,54 @@ def control_sets(groups: Groups) -> ControlSets:
         size *= 2
     members = np.array(rows, float).reshape(len(rows), leaf.size)
     return ControlSets(kinds, names, (members @ groups.code_cells).astype(np.int64), members)
+
+
+def sets_that_call(log10_p: np.ndarray) -> np.ndarray:
+    """How many sets would call each gene changed, at FDR < 0.05 within the set.
+
+    Parameters
+    ----------
+    log10_p
+        Of every set and gene, shape ``(sets, genes)``; NaN where no test was made.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape ``(genes,)``.
+    """
+    calls = np.zeros(log10_p.shape[1], np.int64)
+    for row in log10_p:
+        calls += benjamini_hochberg(row.astype(np.float64)) < FDR_THRESHOLD
+    return calls
+
+
+def ranks_kept(n: int) -> np.ndarray:
+    """The ranks among ``n`` ordered p values that say how they are spread: at most 200, close where p is small.
+
+    Examples
+    --------
+    >>> ranks_kept(5), ranks_kept(18_080)[[0, 1, -2, -1]], ranks_kept(18_080).size <= 200
+    (array([1, 2, 3, 4, 5]), array([    1,     2, 17211, 18080]), True)
+    """
+    if n <= RANKS_KEPT:
+        return np.arange(1, n + 1)
+    return np.unique(np.rint(np.geomspace(1, n, RANKS_KEPT)).astype(np.int64))
+
+
+def smallest_p(log10_p: np.ndarray) -> pd.DataFrame:
+    """How the p values of every set are spread over its genes, as order statistics.
+
+    Parameters
+    ----------
+    log10_p
+        Of every set and gene, shape ``(sets, genes)``; a test that was not made (NaN) counts as p = 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a set, float32; the column ``"r"`` holds the r-th smallest log10 p, for the ranks of
+        :func:`ranks_kept`.
+    """
+    ranks = ranks_kept(log10_p.shape[1])
+    ordered = np.sort(np.nan_to_num(log10_p, nan=0.0), axis=1)
+    return pd.DataFrame(ordered[:, ranks - 1].astype(np.float32), columns=[str(rank) for rank in ranks])

@@ -62,7 +62,8 @@ class Groups:
     Parameters
     ----------
     order
-        Cells of the file in visiting order, shape ``(n_cells,)``; those that are left out come last.
+        Cells of the file in visiting order, shape ``(n_cells,)``; those that are left out come last. Cells outside a
+        subset are not visited.
     start
         First place of every slice in ``order``, shape ``(n_slices + 1,)``.
     guide, fold
@@ -125,14 +126,15 @@ def visiting_groups(cells: Cells, counted: np.ndarray, seed: int = 0) -> Groups:
     Groups
     """
     n_targets = len(cells.targets)
+    visited = slice(None) if cells.inside is None else cells.inside
     target = np.where(cells.target == CONTROL, n_targets, cells.target)
-    target = np.where((cells.target == LEFT_OUT) | ~counted, n_targets + 1, target).astype(np.int64)
+    target = np.where((cells.target == LEFT_OUT) | ~counted, n_targets + 1, target).astype(np.int64)[visited]
     is_control = target == n_targets
-    guide = np.where(target <= n_targets, cells.guide, -1).astype(np.int64)
+    guide = np.where(target <= n_targets, cells.guide[visited], -1).astype(np.int64)
     guide[is_control] = _large_control_guides(guide[is_control])
     leaf = np.full(target.size, -1, np.int64)
     leaf[is_control] = _random_leaves(int(is_control.sum()), seed)
-    batch, stratum = cells.batch.astype(np.int64), cells.stratum.astype(np.int64)
+    batch, stratum = cells.batch[visited].astype(np.int64), cells.stratum[visited].astype(np.int64)
     target_cells = np.bincount(target, minlength=n_targets + 2)
     n_batches = max(1, len(cells.batches))
     fold_of_batch = np.arange(n_batches) % _n_folds(n_batches, target_cells[:n_targets])
@@ -157,7 +159,7 @@ def visiting_groups(cells: Cells, counted: np.ndarray, seed: int = 0) -> Groups:
         n_targets=n_targets,
         n_batches=n_batches,
         n_strata=max(1, len(cells.strata)),
-        order=order,
+        order=order if cells.inside is None else np.flatnonzero(cells.inside)[order],
         start=start,
         guide=guide_group,
         fold=t * (int(fold_of_batch.max()) + 1) + f,

@@ -11,6 +11,7 @@ from core.store.study import (
     save_roles,
     study_record,
 )
+from core.store.subsets import open_subset, subset_choices
 
 __all__ = [
     "Inspection",
@@ -20,6 +21,8 @@ __all__ = [
     "inspect",
     "list_studies",
     "open_study",
+    "open_subset",
     "save_roles",
     "study_record",
+    "subset_choices",
 ]

@@ -62,7 +62,7 @@ def distances_to_controls(
     drawn = [np.sort(rng.permutation(m)[:DISTANCE_CELLS]) for m in members]
     if genes.size < 2 or len(drawn[t]) < 2:
         return result
-    fit, compared = np.zeros((2, groups.order.size), bool)
+    fit, compared = np.zeros((2, values.n_cells), bool)
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     compared[np.concatenate(drawn)] = True
     report("Comparing cells", 0, 2, "steps")
@@ -73,7 +73,7 @@ def distances_to_controls(
     sample = [x[:, fit[cells]] for cells, x in kept or expression(values, genes, fit, factors, threads)]
     _, axes = principal_axes(np.concatenate(sample, axis=1), PCA_COMPONENTS, threads)
     report("Comparing cells", 1, 2, "steps")
-    coordinates = np.zeros((groups.order.size, axes.shape[1]), np.float32)
+    coordinates = np.zeros((values.n_cells, axes.shape[1]), np.float32)
     for cells, x in kept or expression(values, genes, compared, factors, threads):
         coordinates[cells] = x.T @ axes  # not centred: distances do not feel a common shift
     enough = [k for k in (*range(t), t + 1) if len(drawn[k]) > 1]

@@ -54,12 +54,14 @@ def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, repor
     Raises
     ------
     OptionError
-        If ``n_top_genes`` is less than 1 or ``out`` is the source itself.
+        If ``n_top_genes`` is less than 1, ``out`` is the source itself, or the study is shown for some cells only.
     StorageError
         If ``out`` cannot be written.
     """
     if n_top_genes < 1:
         raise OptionError(f"--num-hvgs is {n_top_genes}; choose at least 1 highly variable gene.")
+    if study.roles.subset:
+        raise OptionError("preprocess writes all cells of a file. Leave out --subset.")
     refuse_source(out, study.path)
     values = study.gene_values
     with open_source(study.path) as source:

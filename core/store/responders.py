@@ -40,7 +40,7 @@ def expression_of_cells(
         If the study's values cannot be read.
     """
     rng = np.random.default_rng(seed)
-    wanted = np.zeros(study.n_cells, bool)
+    wanted = np.zeros(study.gene_values.n_cells, bool)
     for group, most in ((target, MOST_CELLS), (control, MOST_CONTROLS)):
         wanted[rng.permutation(np.flatnonzero(group))[:most]] = True
     factors = SizeFactors(study.cell_codes["total"], study.median_total)

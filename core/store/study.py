@@ -134,6 +134,9 @@ def build_study(
 ) -> "Study":
     """Build what is missing of a study and open it; does nothing for a study that is complete.
 
+    A subset of cells stands beside the whole study and is never remembered: without tables of all cells, those are made
+    first.
+
     Two builds of one file at once: one waits and then finds everything done. A build that was killed leaves whole parts
     or nothing: the next one goes on with the part that was missing.
 
@@ -165,6 +168,10 @@ def build_study(
     threads = worker_threads(settings().threads)
     with open_source(path) as source, storage_errors(data_root or settings().data_root):
         folder = _folder(source.fingerprint(), data_root)
+        if overrides.get("subset") and (remember or not _read_study_json(folder)):
+            whole = {name: value for name, value in overrides.items() if name != "subset"}
+            build_study(path, data_root=data_root, report=report, remember=remember, **whole)
+            remember = False
         if not remember and (study := _finished(folder, source, Path(path), overrides)):
             return study
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +179,7 @@ def build_study(
             saved = _read_study_json(folder)
             chosen = _merged(saved.get("overrides", {}), overrides)
             reading = read_roles(source, chosen)
-            key = _tables_key(reading.roles)
+            key = tables_key(reading.roles)
             if not _is_complete(folder, key, reading.roles):
                 _refuse_without_room(folder, source, reading)
                 _say_what_was_left(folder, reading.roles, report)
@@ -190,7 +197,7 @@ def _finished(folder: Path, source: Source, path: Path, overrides: Mapping[str, 
     if not saved or saved["path"] != str(path.absolute()) or saved["stat"] != _stat(path):
         return None
     roles = read_roles(source, _merged(saved.get("overrides", {}), overrides)).roles
-    key = _tables_key(roles)
+    key = tables_key(roles)
     current = bool(overrides) or key == saved["tables"]
     return Study(folder, key) if current and _is_complete(folder, key, roles) else None
 
@@ -395,6 +402,11 @@ class Study:
         return self._table("control_sets")
 
     @cached_property
+    def control_p(self) -> pd.DataFrame:
+        """Of each of these sets, in their order, the r-th smallest log10 p of its genes; r is the column's name."""
+        return self._table("control_p")
+
+    @cached_property
     def totals_histogram(self) -> pd.DataFrame:
         """Cells by their total of counts."""
         return self._table("totals")
@@ -530,7 +542,7 @@ class Study:
         )
         parts = self._record["parts"]
         cells = Cells(
-            n_cells=self.n_cells,
+            n_cells=self.gene_values.n_cells,
             targets=(target,),
             left_out={},
             guide_level_labels=False,
@@ -675,7 +687,7 @@ def _build_parts(source: Source, reading: RolesReading, folder: Path, key: str, 
         symbols=np.asarray(genes.symbols, object),
         gene_ids=np.asarray(genes.ids, object),
         own_gene=_own_genes(cells, genes.symbols, genes.ids),
-        factors=size_factors(values, source.obs, roles, threads),
+        factors=size_factors(values, source.obs, roles, threads, cells.inside),
         record=record,
     )
     build_tables(inputs, folder / "tables" / key, threads, report)
@@ -740,26 +752,30 @@ def _own_genes(cells: Cells, symbols: np.ndarray, ids: np.ndarray) -> np.ndarray
     return np.array([-1 if gene is None else place[gene] for gene in found], np.int64)
 
 
-def size_factors(values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: int) -> SizeFactors:
-    """Totals of every cell by the chosen recipe.
+def size_factors(
+    values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: int, inside: np.ndarray | None = None
+) -> SizeFactors:
+    """Totals of every cell by the chosen recipe; of a subset those of its own cells, 0 for all others.
 
     Raises
     ------
     RolesError
         If the named obs column is not there or holds no positive numbers.
     """
+    mine = np.ones(values.n_cells, bool) if inside is None else inside
     if roles.values is Values.LOG_NORMALIZED:
-        return SizeFactors(np.ones(values.n_cells), 1.0)
+        return SizeFactors(mine.astype(np.float64), 1.0)
     recipe = roles.size_factors
     totals = values.totals
     if recipe == "no-dominant":
-        sums = gene_sums(values, threads)
+        sums = gene_sums(values, threads, inside)
         for g in np.flatnonzero(sums > DOMINANT_SHARE * sums.sum()):
             totals = totals - values.gene(int(g))
     elif recipe.startswith("obs:"):
-        totals = _totals_from_obs(obs, recipe.removeprefix("obs:"), values.genes_seen > 0)
+        totals = _totals_from_obs(obs, recipe.removeprefix("obs:"), mine & (values.genes_seen > 0))
     elif recipe != "all":
         raise RolesError(f"Unknown size factors {recipe!r}: expected all, no-dominant or obs:COLUMN.")
+    totals = np.where(mine, totals, 0)
     positive = totals[totals > 0]
     return SizeFactors(totals, float(np.median(positive)) if positive.size else 1.0)
 
@@ -788,7 +804,8 @@ def _is_complete(folder: Path, key: str, roles: Roles) -> bool:
     return bool(record["version"] == TABLES_VERSION)
 
 
-def _tables_key(roles: Roles) -> str:
+def tables_key(roles: Roles) -> str:
+    """The name of the tables that these roles, size factors and subset give: a hash, the same for the same choice."""
     record = {"roles": roles.to_dict(), "tables": TABLES_VERSION, "values": VALUES_VERSION}
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 

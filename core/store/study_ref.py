@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from core.errors import DamagedStoreError, UnknownStudyError
-from core.store.study import StudyRecord, list_studies, open_study
+from core.data.subsets import subset_from_text, subset_text
+from core.errors import DamagedStoreError, RolesError, UnknownStudyError
+from core.store.study import StudyRecord, list_studies, open_study, tables_key
 
 
 class Standing(StrEnum):
@@ -33,6 +34,8 @@ class StudyRef(BaseModel):
         The study's name, and the file's without its folder.
     simulated
         Whether a program made the data.
+    subset
+        Which cells alone were shown, as an address has it; "" for all.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -42,6 +45,7 @@ class StudyRef(BaseModel):
     name: str
     file: str = ""
     simulated: bool = False
+    subset: str = ""
 
     @classmethod
     def of(cls, study: Any) -> Self:
@@ -52,6 +56,7 @@ class StudyRef(BaseModel):
             name=study.name,
             file=Path(study.path).name,
             simulated=study.simulated,
+            subset=subset_text(study.roles.subset),
         )
 
     def standing(self, records: list[StudyRecord] | None = None) -> Standing:
@@ -64,7 +69,8 @@ class StudyRef(BaseModel):
         if record.state == "unbuilt":
             return Standing.UNFINISHED
         try:
-            fingerprint = open_study(self.id).fingerprint
-        except (DamagedStoreError, UnknownStudyError):
+            roles = open_study(self.id).roles
+            fingerprint = f"{self.id}-{tables_key(roles.with_changes(subset=subset_from_text(self.subset)))}"
+        except (DamagedStoreError, RolesError, UnknownStudyError):
             return Standing.UNFINISHED
         return Standing.SAME if fingerprint == self.fingerprint else Standing.OTHER_TABLES

@@ -457,11 +457,12 @@ def worker_threads(asked: int) -> int:
     return max(1, min(asked, available))
 
 
-def gene_sums(values: GeneMajor, threads: int) -> np.ndarray:
-    """Sum of every gene's values over all cells, shape ``(n_genes,)``; one pass over the blocks."""
+def gene_sums(values: GeneMajor, threads: int, inside: np.ndarray | None = None) -> np.ndarray:
+    """Sum of every gene's values over all cells, or those inside, shape ``(n_genes,)``; one pass over the blocks."""
+    cells = slice(None) if inside is None else inside
 
     def sums(b: int) -> np.ndarray:
-        return values.block(b).sum(axis=1, dtype=np.float64)
+        return values.block(b)[:, cells].sum(axis=1, dtype=np.float64)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         return np.concatenate(list(pool.map(sums, range(values.n_blocks))))

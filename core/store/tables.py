@@ -7,7 +7,7 @@ effects.h5ad, pooled.h5ad
     (a target) and a column (a gene) are both read straight from a memory map.
 moments.h5
     Sums of every target (the last is control), target x guide, target x fold of batches; see core.store.group_sums.
-genes, targets, guides, batches, strata, control_sets, totals, genes_seen (.parquet)
+genes, targets, guides, batches, strata, control_sets, control_p, totals, genes_seen (.parquet)
     Small tables, as in ``Study``.
 cells.npz
     Codes of every cell's target, guide, batch and stratum, for sweeps on demand.
@@ -30,6 +30,7 @@ import pandas as pd
 from core.data.cells import Cells
 from core.data.neighbours import neighbours
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, LEFT_OUT, Values
+from core.stats.calibration import sets_that_call, smallest_p
 from core.stats.deltas import percent_left
 from core.stats.dispersion import dispersion_table
 from core.stats.fdr import benjamini_hochberg, count_below
@@ -50,7 +51,7 @@ from core.store.group_sums import GroupSums
 from core.store.sweep import SizeFactors, Swept, sweep
 from core.store.values import GeneMajor, Report
 
-TABLES_VERSION = 6
+TABLES_VERSION = 7
 FALLS_AS_FAR = 0.2
 MIN_GUIDE_CELLS = 10
 N_HVG = 2000
@@ -142,6 +143,7 @@ def _write_small_tables(
         "batches": _part_table(inputs, groups, cells.batches, cells.batch),
         "strata": _part_table(inputs, groups, cells.strata, cells.stratum),
         "control_sets": _control_set_table(inputs, swept),
+        "control_p": smallest_p(swept.calibration),
         "totals": _histogram(inputs.values.totals, groups),
         "genes_seen": _histogram(inputs.values.genes_seen.astype(float), groups),
     }
@@ -154,7 +156,7 @@ def _write_small_tables(
 
 
 def _gene_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFrame:
-    n = inputs.values.n_cells
+    n = groups.order.size
     found, has_counts = swept.genes, inputs.values.kind is Values.COUNTS
     counts = {name: found[name] if has_counts else np.nan for name in ("max", "min")}
     total = found["sum_counts"]
@@ -171,6 +173,7 @@ def _gene_table(inputs: TableInputs, groups: Groups, swept: Swept) -> pd.DataFra
             / max((total if has_counts else found["sum_normalized"]).sum(), 1e-300),
             "sum_normalized": found["sum_normalized"],
             "sum_normalized_squared": found["sum_normalized_squared"],
+            "n_random_sets_call": sets_that_call(swept.calibration[np.array(swept.sets.kind) == "random"]),
         },
         index=pd.Index(inputs.symbols, name="gene"),
     )
@@ -476,7 +479,8 @@ def _histogram(values: np.ndarray, groups: Groups, n_bins: int = 60) -> pd.DataF
     """Control and perturbed cells in bins of equal width on a log axis."""
     t = groups.n_targets
     bounds = np.concatenate([[0], np.cumsum(groups.target_cells)])
-    positive = values[values > 0]
+    positive = values[groups.order]
+    positive = positive[positive > 0]
     if not positive.size:
         return pd.DataFrame({"left": [], "right": [], "control": [], "perturbed": []})
     low, high = positive.min(), max(positive.max(), positive.min() * 1.01)
@@ -509,7 +513,7 @@ def _write_record(inputs: TableInputs, groups: Groups, folder: Path) -> None:
             left_out[reason] = n
     record = inputs.record | {
         "version": TABLES_VERSION,
-        "n_cells": inputs.values.n_cells,
+        "n_cells": groups.order.size,
         "n_genes": inputs.values.n_genes,
         "n_targets": t,
         "n_control": int(groups.target_cells[t]),

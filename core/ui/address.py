@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 PAGE, _LAST = "_page", "_last_addresses"
+SUBSET, SHOWN_SUBSET = "subset", "_shown_subset"
+"""The address's word for a subset of cells, and where the session keeps the study, the page and the subset shown."""
 
 
 def asked(key: str) -> str | None:
@@ -180,6 +182,7 @@ def go_to(path: Path, page: str, *, study: str, query: Sequence[tuple[str, str]]
     for key, _ in remembered().get(page, []):
         if key not in asked and key != "study":
             st.session_state.pop(key, None)
+    st.session_state.pop(SHOWN_SUBSET, None)  # all cells, unless the address names a subset
     settle_next("study", study)
     st.switch_page(path, query_params=asked)
 

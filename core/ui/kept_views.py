@@ -19,7 +19,9 @@ from core.store import Study
 from core.store.my_figures import KeptFigure
 from core.store.study_ref import StudyRef
 from core.ui import address, state
+from core.ui.address import SUBSET
 from core.ui.state import BY_FINGERPRINT, View
+from core.ui.subset import subset_by_text
 from core.views import subjects
 from core.views.subjects import SUBJECTS, Asked
 
@@ -46,7 +48,7 @@ def kept_figure(
         title=figure.title,
         subject=figure.subject,
         about=str(getattr(view, "target", "") or getattr(view, "gene", "") or view.study_name),
-        study=_study_ref(view),
+        study=_study_ref(view, dict(address[1]).get(SUBSET, "")),
         choices=_as_json(subjects.choices_of(figure.subject, view)),
         options=_as_json(options),
         page=address[0],
@@ -61,11 +63,13 @@ def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _study_ref(view: View) -> StudyRef:
+def _study_ref(view: View, subset: str) -> StudyRef:
     study_id = view.fingerprint.partition("-")[0]  # every view has the fingerprint: id, then the tables' key
     record = next((r for r in store.list_studies() if r.id == study_id), None)
     name, file = (record.name, record.path.name) if record else (view.study_name, "")
-    return StudyRef(id=study_id, fingerprint=view.fingerprint, name=name, file=file, simulated=bool(view.simulated))
+    return StudyRef(
+        id=study_id, fingerprint=view.fingerprint, name=name, file=file, simulated=bool(view.simulated), subset=subset
+    )
 
 
 def view_of(figure: KeptFigure) -> View:
@@ -82,7 +86,8 @@ def view_of(figure: KeptFigure) -> View:
         raise OptionError(
             f"This version cannot draw the figure {figure.title!r} again. Open its view and export it there."
         )
-    study, asked = state.open_study_by_id(figure.study.id), Asked.of(figure.choices)
+    study = subset_by_text(state.open_study_by_id(figure.study.id), figure.study.subset)
+    asked = Asked.of(figure.choices)
     beside = state.open_study_by_id(asked.other).fingerprint if asked.other else ""
     return _view(study, figure.subject, asked, beside)
 

@@ -8,7 +8,7 @@ from core.ui import address, state
 
 PAGES = Path(__file__).parents[2] / "pages"
 GENE_PAGE, PERTURBATION_PAGE = PAGES / "gene.py", PAGES / "perturbation.py"
-CARRIED = (*state.THRESHOLDS, "highlight")
+CARRIED = (*state.THRESHOLDS, "highlight", address.SUBSET)
 
 
 def query(**changes: str) -> dict[str, str | list[str]]:

@@ -8,8 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core import store
+from core.data.subsets import subset_options
 from core.errors import RolesError, StorageError, UnreadableFileError
 from core.jobs import queue
+from core.schema import Subset
 from core.settings import settings
 from core.store import Study
 from core.ui import address, state
@@ -53,6 +55,11 @@ def build(study_id: str, name: str, path: Path, roles: Mapping[str, object]) -> 
             f"{ROLE_OPTIONS[role]}={NONE if word is None else word}" for word in words
         ]  # with =, a label may begin with a dash
     return queue.submit("build", [str(path), *options], key=f"build:{study_id}", title=name)
+
+
+def subset_arguments(subset: Subset) -> list[str]:
+    """The options of ``build`` that make the tables of a subset."""
+    return [f"--subset={option}" for option in subset_options(subset)]
 
 
 def show(study_id: str) -> None:

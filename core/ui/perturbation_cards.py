@@ -10,7 +10,7 @@ from core.data.neighbours import COORDINATES, NEXT_DOOR, SHARED_PROMOTER
 from core.figures import genes_in_box
 from core.figures.export import file_name
 from core.store import Study
-from core.ui import address
+from core.ui import address, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.gene_lists import keep_list_button, pick_highlights, say_unknown
@@ -122,7 +122,8 @@ def top_card(view: PerturbationView) -> None:
         figure("top_deltas", view, frame=FRAME_HEIGHT, by=by)
 
 
-def checks_card(view: PerturbationView) -> None:
+@st.fragment
+def checks_card(study: Study, view: PerturbationView) -> None:
     """Can I trust it: each check with its number in words; a failed one is orange, with a triangle."""
     st.header("Can I trust it?", anchor=False)
     with st.grid(2, min_column_width=CHECK_WIDTH, gap="small"):
@@ -130,6 +131,14 @@ def checks_card(view: PerturbationView) -> None:
             st.markdown(f"{CHECK_ICONS[check.passed]} **{check.title}**  \n:gray[{check.sentence}]")
     if view.calibration:
         st.caption(view.calibration)
+    more = st.expander("p values beside those of control sets", key="qq", bind="query-params")
+    if more.open:
+        with more, shown_errors():
+            found = state.qq_view(study, state.view_key(view), view)
+            if found.why_not:
+                st.caption(found.why_not)
+            else:
+                figure_card("qq", found)
 
 
 @st.fragment

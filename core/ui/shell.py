@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import UnknownStudyError
-from core.ui import address, opening, state
+from core.ui import address, opening, state, subset
 from core.ui.building import running_card
 from core.ui.errors import shown_errors
 from core.ui.gene_state import find_gene_box
@@ -22,8 +22,8 @@ st.html(ASSETS / "perturbscope.css")
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="medium")
 
 
-def study_picker() -> None:
-    """The study picker with the study's size in one line, and the door to another."""
+def study_picker(page_name: str) -> None:
+    """The study picker with the study's size in one line, the subset that is shown, and the door to another."""
     try:
         choice = state.pick_study()
     except UnknownStudyError:
@@ -32,6 +32,8 @@ def study_picker() -> None:
     if choice is not None and choice.record is not None:
         st.caption(f"{number(choice.record.n_cells)} cells, {number(choice.record.n_targets)} targets")
     if choice is not None:
+        subset.take_from_address(choice.id, page_name)
+        subset.sidebar_line()
         open_button()
 
 
@@ -60,7 +62,7 @@ page = st.navigation(
 with shown_errors():
     asks = opening.open_from_address()  # before the picker, whose own choice would stand in the address
     with st.sidebar:
-        study_picker()
+        study_picker(page.url_path or "study")
         find_gene_box()
         running_card()
     if not asks:

@@ -27,6 +27,8 @@ from core.views.genes import GenesView
 from core.views.pathways import PathwaysView
 from core.views.perturbation import PerturbationView
 from core.views.perturbation import perturbation_view as make_perturbation_view
+from core.views.qq import QQView
+from core.views.qq import qq_view as make_qq_view
 from core.views.responders import RespondersView
 from core.views.study import StudyView
 from core.views.study import study_view as make_study_view
@@ -35,7 +37,7 @@ from core.views.text import escape_markdown
 PageView = PerturbationView | StudyView | GenesView | GeneView | Compared
 """What a page is about: it has a headline and vitals."""
 
-View = PageView | GeneCellsView | MapView | PathwaysView | CellStateView | RespondersView
+View = PageView | GeneCellsView | MapView | PathwaysView | CellStateView | RespondersView | QQView
 """What a figure can be of."""
 
 THRESHOLDS = ("fdr", "fold", "within", "seen")
@@ -275,6 +277,12 @@ def _perturbation_view(
 @st.cache_resource(max_entries=8, show_spinner="Testing all genes with the other totals", hash_funcs=BY_FINGERPRINT)
 def _effects_without_own_gene(study: Study, target: str) -> pd.DataFrame:
     return study.effects_without_own_gene(target)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def qq_view(study: Study, key: object, _view: PerturbationView) -> QQView:
+    """The p values of a target's page beside those of control sets; ``key`` is the page's :func:`view_key`."""
+    return make_qq_view(study, _view)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)

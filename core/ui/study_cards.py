@@ -66,6 +66,10 @@ def targets_card(view: StudyView) -> None:
         "Target": st.column_config.TextColumn(pinned=True),
         "Cells": number(format="localized"),
         "Genes at FDR < 0.05": number(format="localized"),
+        "Control sets, at most": number(
+            format="localized",
+            help="Genes at FDR < 0.05 in the worst random set of about so many control cells, against the others.",
+        ),
         "Genes changed": number(format="localized", help="At FDR < 0.05 and at least 1.4-fold."),
         "Transcript left, %": number(format="%.0f", help="Empty where it cannot be measured."),
         "95 % low": number(format="%.0f"),
@@ -96,4 +100,5 @@ def go_to_target(target: str) -> None:
 
 def _target_query(target: str) -> dict[str, str]:
     choice = state.chosen()
-    return {"study": choice.label if choice else "", "target": target}
+    shown = {address.SUBSET: st.query_params[address.SUBSET]} if address.SUBSET in st.query_params else {}
+    return {"study": choice.label if choice else "", "target": target, **shown}

@@ -18,6 +18,7 @@ from core.ui.errors import say, shown_errors
 from core.ui.first_start import demo_path
 from core.ui.opening import OPEN_DEMO, build, correct_roles_dialog, open_demo, open_dialog, open_path
 from core.ui.state import Choice
+from core.ui.subset import shown_cells, subset_button
 from core.views.study import StudyView
 from core.views.study import roles_table as study_roles_table
 from core.views.text import escape_markdown
@@ -28,7 +29,7 @@ def study_or_way_to_one() -> Study:
     choice = state.chosen()
     if choice is not None and choice.is_shown:
         file_notes(choice)
-        return state.open_study(choice)
+        return shown_cells(state.open_study(choice))
     if choice is None:
         no_study_card()
     else:
@@ -55,7 +56,7 @@ def built_study() -> Study:
         ended_badly(job, "The last build")
     file_notes(choice)
     try:
-        return state.open_study(choice)
+        return shown_cells(state.open_study(choice))
     except DamagedStoreError as error:
         say(str(error))
         if not choice.is_building and st.button("Build again", type="primary", icon=":material/refresh:"):
@@ -149,8 +150,10 @@ def roles_card(study: Study, view: StudyView) -> None:
     for note in [*view.reading_notes, view.left_out]:
         if note:
             st.caption(note)
-    if st.button("Correct the roles", type="tertiary", icon=":material/edit:"):
-        correct_roles_dialog(study)
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Correct the roles", type="tertiary", icon=":material/edit:"):
+            correct_roles_dialog(study)
+        subset_button(study)
 
 
 def roles_table(roles: pd.DataFrame) -> None:

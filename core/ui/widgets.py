@@ -90,6 +90,8 @@ def vitals(numbers: Sequence[Vital], key: str = "vitals") -> None:
             with grid.cell(), st.container(gap=None):
                 st.metric(vital.label, vital.value, help=vital.help or None)
                 st.caption(f":orange[:material/warning:] {vital.context}" if vital.warn else vital.context)
+                if vital.beside:
+                    st.caption(vital.beside)
 
 
 @contextmanager

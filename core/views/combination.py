@@ -12,6 +12,7 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD
 from core.stats.interaction import Cells, Estimate, Interaction, interaction
 from core.views import text
 from core.views.compared import Compared, by_gene, cells_words, crumb, profile
+from core.views.facts import most_that_controls_give
 from core.views.methods import compared_methods
 from core.views.parts import Note, Vital
 from core.views.similar import StudyProfiles, own_places, study_profiles
@@ -181,13 +182,15 @@ def side_table(study: Any, target: str, parts: tuple[str, ...], genes: pd.DataFr
     """The combination, its parts and their sum by cells, genes changed and the deltas of the most moved genes."""
     own = {p for t in (target, *parts) for p in t.split("+")}
     top = genes[genes["changed"] & ~genes["gene"].isin(own)].head(n)
+    names = [target, *parts]
+    cells = study.targets["n_cells"][names].astype(int)
     rows = [
-        {"target": t, "cells": int(study.targets["n_cells"][t]), "genes changed": int(study.targets["n_changed"][t])}
-        for t in (target, *parts)
+        {"target": t, "cells": n, "genes changed": int(study.targets["n_changed"][t]), "control sets, at most": most}
+        for t, n, most in zip(names, cells, most_that_controls_give(study.control_sets, cells.to_numpy()), strict=True)
     ]
     deltas = [top["y"], *(top[f"delta {part}"] for part in parts)]
     if len(parts) > 1:
-        rows.append({"target": "added up", "cells": None, "genes changed": None})
+        rows.append({"target": "added up", "cells": None, "genes changed": None, "control sets, at most": None})
         deltas.append(top["x"])
     values = pd.DataFrame([dict(zip(top["gene"], delta, strict=True)) for delta in deltas])
     return pd.concat([pd.DataFrame(rows), values], axis=1)

@@ -11,7 +11,7 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD
 from core.stats import similarity
 from core.views import text
 from core.views.compared import Compared, alike_words, cells_words, crumb, numbers, plain_r, profile, side_by_side
-from core.views.facts import DOMINANT_SHARE
+from core.views.facts import DOMINANT_SHARE, most_that_controls_give
 from core.views.methods import compared_methods
 from core.views.parts import Note, Vital
 from core.views.similar import (
@@ -237,11 +237,20 @@ def vitals(
             text.short_number(both),
             f"{text.number(found['alike'])} alike, {text.number(found['unlike'])} opposite",
             f"Genes at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold in both; {found['x_alone']:,} "
-            f"change with {name(pair[0])} alone, {found['y_alone']:,} with {name(pair[1])} alone.",
+            f"change with {name(pair[0])} alone, {found['y_alone']:,} with {name(pair[1])} alone. Control sets of "
+            f"either size, against the other controls, call at most so many genes at FDR < {FDR_THRESHOLD:g}.",
+            beside=_controls_give(study, pair),
         ),
         _moves(*pair, moves[0]),
         _moves(pair[1], pair[0], moves[1]),
     )
+
+
+def _controls_give(study: Any, pair: tuple[str, str]) -> str:
+    most = most_that_controls_give(study.control_sets, study.targets["n_cells"][list(pair)].to_numpy())
+    if not all(math.isfinite(n) for n in most):
+        return ""
+    return f"control sets up to {' and '.join(text.number(n) for n in most)}"
 
 
 def _agreement(study: Any, pair: tuple[str, str]) -> Vital:

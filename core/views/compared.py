@@ -13,6 +13,7 @@ from core.views.facts import gene_table
 from core.views.methods import Methods
 from core.views.parts import Note, Vital
 from core.views.similar import StudyProfiles
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 
 
@@ -147,7 +148,7 @@ def alike_words(r: float) -> str:
 def crumb(study: Any, what: str) -> str:
     """Study, what is compared, observed, simulated."""
     simulated = ["simulated"] if study.simulated else []
-    return " · ".join([name(study.name), what, "observed", *simulated])
+    return " · ".join([name(study.name), what, "observed", *simulated, *crumb_words(study)])
 
 
 def cells_words(study: Any, targets: Sequence[str]) -> str:

@@ -459,20 +459,13 @@ def next_door(own: tuple[str, ...], genes: pd.Index) -> np.ndarray:
 
 
 def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
-    """What the control sets nearest in size, and the worst control guide, give.
-
-    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count; where the study has so few controls that
-    none is nearly as large, those from half the size of the largest.
-    """
+    """What the control sets nearest in size (:func:`sets_of_size`), and the worst control guide, give."""
     found: dict[str, Any] = {}
-    random = control_sets[control_sets["kind"] == "random"]
-    if len(random) and n_cells > 0:
-        distance = np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / n_cells))
-        size = float(random["n_cells"].iloc[int(distance.argmin())])
-        near = random[np.abs(np.log(random["n_cells"].to_numpy(dtype=float) / size)) <= math.log(1.1)]
-        near = random[random["n_cells"] >= size / 2] if size < n_cells / LARGE_ENOUGH else near
-        calls = near["n_significant"]
-        found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(near["n_cells"].min())}
+    near = sets_of_size(control_sets, n_cells)
+    if len(near):
+        calls, sizes = near["n_significant"], near["n_cells"]
+        size = sizes.iloc[int(np.abs(np.log(sizes.to_numpy(dtype=float) / n_cells)).argmin())]
+        found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(sizes.min())}
         found |= {"median": float(calls.median()), "maximum": int(calls.max())}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):
@@ -484,6 +477,43 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
             "worst": int(worst["n_significant"]),
         }
     return Calibration(**found)
+
+
+def sets_of_size(control_sets: pd.DataFrame, n_cells: float) -> pd.DataFrame:
+    """The random control sets of about ``n_cells`` cells.
+
+    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count; where the study has so few controls that
+    none is nearly as large, those from half the size of the largest.
+    """
+    random = control_sets[control_sets["kind"] == "random"]
+    if not len(random) or not n_cells > 0:
+        return random.iloc[:0]
+    sizes = random["n_cells"].to_numpy(dtype=float)
+    size = sizes[int(np.abs(np.log(sizes / n_cells)).argmin())]
+    if size < n_cells / LARGE_ENOUGH:
+        return random[sizes >= size / 2]
+    return random[np.abs(np.log(sizes / size)) <= math.log(1.1)]
+
+
+def most_that_controls_give(control_sets: pd.DataFrame, n_cells: np.ndarray) -> np.ndarray:
+    """Genes that the worst random control set of about so many cells calls, NaN where there is none of any size."""
+    sizes = control_sets.loc[control_sets["kind"] == "random", "n_cells"].to_numpy(dtype=float)
+    n_cells = np.asarray(n_cells, dtype=float)
+    if not sizes.size or not n_cells.size:
+        return np.full(n_cells.size, np.nan)
+    ordered = np.unique(sizes)
+    nearest = ordered[np.abs(np.log(ordered[:, None] / np.maximum(n_cells, 1))).argmin(axis=0)]
+    alike = np.stack([nearest, nearest < n_cells / LARGE_ENOUGH])  # all that the choice of sets depends on
+    _, first, kind = np.unique(alike, axis=1, return_index=True, return_inverse=True)
+    most = [sets_of_size(control_sets, max(n_cells[k], 1))["n_significant"].max() for k in first]
+    return np.asarray(most, dtype=float)[kind.reshape(-1)]
+
+
+def controls_words(found: Calibration) -> str:
+    """What stands beside a count of genes: ``control sets up to 2, worst guide 23``; "" where there are no sets."""
+    sets = [f"control sets up to {text.number(found.maximum)}"] if found.n_sets else []
+    guide = [f"{'worst guide' if sets else 'worst control guide'} {text.number(found.worst)}"]
+    return ", ".join(sets + (guide if found.n_guides and found.worst > found.maximum else []))
 
 
 def stratum_word(study: Any) -> str:

@@ -18,6 +18,7 @@ from core.views.movers import movers_table
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView, perturbation_view
 from core.views.power import BLIND_FOLD, detectable_fold
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, split_combination
 
@@ -224,7 +225,7 @@ class GeneFacts:
 def _crumb(study: Any, word: str) -> str:
     within = [f"within {name(word)}"] if word else []
     simulated = ["simulated"] if study.simulated else []
-    return " · ".join([name(study.name), "gene", "observed", *simulated, *within])
+    return " · ".join([name(study.name), "gene", "observed", *simulated, *crumb_words(study), *within])
 
 
 # --------------------------------------------------------------------------------------------------- sentences
@@ -326,10 +327,24 @@ def _percentile(facts: GeneFacts, column: str) -> str:
 def _moved_by(facts: GeneFacts) -> Vital:
     help_text = (
         f"Perturbations of other genes at FDR < {text.threshold(facts.fdr)} (within each, over all genes) and at least "
-        f"{text.threshold(facts.fold)}-fold in mean normalized counts, {PSEUDOCOUNT} added to both sides."
+        f"{text.threshold(facts.fold)}-fold in mean normalized counts, {PSEUDOCOUNT} added to both sides. Beside it "
+        f"how many random sets of control cells, of all sizes, call the gene at FDR < {FDR_THRESHOLD:g}."
     )
     context = f"of {text.number(len(facts.others))}; {text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
-    return Vital("Moved by", text.short_number(facts.n_moved_by), context, help_text)
+    return Vital("Moved by", text.short_number(facts.n_moved_by), context, help_text, beside=_moved_by_controls(facts))
+
+
+def _moved_by_controls(facts: GeneFacts) -> str:
+    """``2 of 100 control sets call it``: what stands beside the number of perturbations that move the gene."""
+    n_sets = int((facts.study.control_sets["kind"] == "random").sum())
+    if not n_sets:
+        return ""
+    calls = int(facts.study.genes.at[facts.gene, "n_random_sets_call"])
+    return f"{text.number(calls) if calls else 'none'} of {text.plural(n_sets, 'control set')} {_calls(calls)} it"
+
+
+def _calls(n: int) -> str:
+    return "calls" if n in (0, 1) else "call"
 
 
 def _as_target(facts: GeneFacts, view: PerturbationView | None) -> tuple[Vital, Vital]:

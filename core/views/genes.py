@@ -12,6 +12,7 @@ from core.errors import OptionError
 from core.views import text
 from core.views.methods import Methods, study_methods
 from core.views.parts import Note, Vital
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 
 QUADRANTS = ("informative", "housekeeping", "rare signal", "little information")
@@ -152,7 +153,9 @@ def quadrants(table: pd.DataFrame, mean_cut: float, dispersion_cut: float) -> np
 
 def _crumb(study: Any) -> str:
     simulated = ["simulated"] if study.simulated else []
-    return " · ".join([name(study.name), f"{text.plural(study.n_control, 'control cell')}", *simulated])
+    return " · ".join(
+        [name(study.name), f"{text.plural(study.n_control, 'control cell')}", *simulated, *crumb_words(study)]
+    )
 
 
 def _headline(study: Any, table: pd.DataFrame) -> str:

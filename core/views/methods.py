@@ -6,6 +6,7 @@ from typing import Any, Literal
 from core.schema import PSEUDOCOUNT, Values
 from core.views import text
 from core.views.facts import Facts, stratum_word
+from core.views.subset import of_subset
 
 RestsOn = Literal["changed", "test", "values", "normalized", "cells"]
 """What a figure rests on: which genes changed, the test alone, log-normalized values, normalized counts, or neither."""
@@ -25,6 +26,8 @@ class Methods:
         The test with its correction; the thresholds of "changed".
     simulated
         Whether a program made the data.
+    subset
+        Which cells alone are shown; "" for all.
     """
 
     who: str
@@ -33,6 +36,7 @@ class Methods:
     test: str
     changed: str
     simulated: bool = False
+    subset: str = ""
 
     def sentence(self, drawn: str, rests_on: RestsOn = "changed") -> str:
         """The sentence of a figure that draws ``drawn``."""
@@ -87,15 +91,16 @@ def compared_methods(study: Any, who: str, word: str, changed: str) -> Methods:
 
 
 def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "", tested: str = "") -> Methods:
-    normalized = normalized_words(study)
+    normalized, subset = normalized_words(study), of_subset(study)
     in_file = study.roles.values == Values.LOG_NORMALIZED
     return Methods(
-        who=f"{who} against {_controls(study)}",
+        who=f"{who} against {_controls(study)}{f' ({subset})' if subset else ''}",
         values=normalized if in_file else f"{normalized_words(study, left_out)}, log1p",
         normalized=f"expm1 of {normalized}" if in_file else normalized,
         test=f"{test_name(word)}, Benjamini-Hochberg over {tested or text.plural(study.n_genes, 'gene')}",
         changed=changed,
         simulated=bool(study.simulated),
+        subset=subset,
     )
 
 

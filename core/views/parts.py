@@ -23,6 +23,8 @@ class Vital:
         What it is and how it is computed; empty where the label says it all.
     warn
         Whether the context line carries the warning triangle.
+    beside
+        A second line: beside a count of significant genes, what control sets of that size give; empty for none.
     """
 
     label: str
@@ -30,6 +32,7 @@ class Vital:
     context: str
     help: str = ""
     warn: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,19 @@ import pandas as pd
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.checks import checks, tally, worst
-from core.views.facts import LARGE_ENOUGH, Calibration, Facts, gather, strength_class, strength_counts
+from core.views.facts import (
+    LARGE_ENOUGH,
+    Calibration,
+    Facts,
+    controls_words,
+    gather,
+    strength_class,
+    strength_counts,
+)
 from core.views.headline import headline, is_its_own_dominant
 from core.views.methods import Methods, scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
 
@@ -199,7 +208,9 @@ def crumb(facts: Facts) -> str:
     within += [f"totals without {name(facts.left_out_of_totals)}"] if facts.left_out_of_totals else []
     within += [f"{text.plural(facts.n_tested, 'gene')} seen in {facts.seen_in} cells or more"] if facts.seen_in else []
     simulated = ["simulated"] if facts.study.simulated else []
-    return " · ".join([name(facts.study.name), facts.modality.value, "observed", *simulated, *within])
+    return " · ".join(
+        [name(facts.study.name), facts.modality.value, "observed", *simulated, *crumb_words(facts.study), *within]
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ vitals
@@ -277,11 +288,14 @@ def _genes_changed(facts: Facts) -> Vital:
     help_text = (
         f"Genes at FDR < {text.threshold(facts.fdr)} that change {least}: {text.number(facts.n_changed)} of the "
         f"{text.plural(facts.n_significant, 'gene')} that pass the FDR. The fold change compares mean normalized "
-        f"counts after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large."
+        f"counts after adding {PSEUDOCOUNT} to both, so that barely expressed genes do not look large. Beside it the "
+        f"most genes at FDR < {FDR_THRESHOLD:g} that random sets of about so many control cells call, each against the "
+        "other controls, and the control guide that calls more."
     )
+    beside = controls_words(facts.calibration)
     if is_its_own_dominant(facts):  # the headline counts those that pass the FDR, and so does the number beside it
         context = f"pass FDR; {text.number(facts.n_changed)} {least}"
-        return Vital("Genes changed", text.short_number(facts.n_significant), context, help_text)
+        return Vital("Genes changed", text.short_number(facts.n_significant), context, help_text, beside=beside)
     if facts.changes_as_many_as_controls:
         most = f"control sets give up to {text.number(facts.calibration.maximum)}"
         return Vital("Genes changed", text.short_number(facts.n_changed), most, help_text, warn=True)
@@ -293,7 +307,7 @@ def _genes_changed(facts: Facts) -> Vital:
         passed = f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
         context = context if len(context + passed) <= LONGEST_CONTEXT else f"{text.number(facts.n_down)} down"
         context += passed
-    return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text)
+    return Vital("Genes changed", text.short_number(facts.n_changed), context, help_text, beside=beside)
 
 
 def _strength(facts: Facts) -> Vital:

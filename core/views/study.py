@@ -10,10 +10,11 @@ import pandas as pd
 from core.schema import ALL_PERTURBED
 from core.views import text
 from core.views.care import FEW_NOTE, needing_care
-from core.views.facts import DOMINANT_SHARE, stratum_word, strength_class
+from core.views.facts import DOMINANT_SHARE, most_that_controls_give, stratum_word, strength_class
 from core.views.methods import Methods, study_methods
 from core.views.parts import Care, Note, Vital
 from core.views.power import FEW_CELLS, detectable_fold
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, own_transcript, split_combination
 
@@ -94,6 +95,7 @@ class StudyView:
     totals_histogram: pd.DataFrame
     genes_seen_histogram: pd.DataFrame
     batches: pd.DataFrame
+    control_sets: pd.DataFrame
     detectable: float
     methods: Methods
 
@@ -133,6 +135,7 @@ def study_view(study: Any) -> StudyView:
         totals_histogram=study.totals_histogram,
         genes_seen_histogram=study.genes_seen_histogram,
         batches=study.batches,
+        control_sets=study.control_sets,
         detectable=detectable,
         methods=study_methods(study),
     )
@@ -141,7 +144,7 @@ def study_view(study: Any) -> StudyView:
 def crumb(study: Any) -> str:
     """Where we are: the file, what was done, whether a program made it."""
     simulated = ["simulated"] if study.simulated else []
-    return " · ".join(["Study", name(Path(study.path).name, 60), study.modality, *simulated])
+    return " · ".join(["Study", name(Path(study.path).name, 60), study.modality, *simulated, *crumb_words(study)])
 
 
 def _within(study: Any) -> str:
@@ -325,6 +328,7 @@ def targets_shown(study: Any) -> pd.DataFrame:
         for column in ("n_significant", "n_changed", "n_up", "n_down"):
             if f"{column}_stratified" in table:
                 table[column] = table[f"{column}_stratified"]
+    table["controls_give"] = most_that_controls_give(study.control_sets, table["n_cells"].to_numpy())
     table["strength"] = [strength_class(int(n)) for n in table["n_significant"]]
     table["outcome"] = [_outcome(str(target), row) for target, row in table.iterrows()]
     table.insert(0, "target", table.index.astype(str))
@@ -345,6 +349,7 @@ def targets_table(targets: pd.DataFrame) -> pd.DataFrame:
             "Target": targets["target"].map(lambda t: text.plain(t, 80)),
             "Cells": targets["n_cells"].astype(int),
             "Genes at FDR < 0.05": targets["n_significant"].astype(int),
+            "Control sets, at most": targets["controls_give"],
             "Genes changed": targets["n_changed"].astype(int),
             "Strength": targets["strength"],
             "Transcript left, %": (100 * targets["percent_left"]).where(measured),

@@ -24,6 +24,7 @@ from core.views.gene_cells import gene_cells_view
 from core.views.genes import genes_view
 from core.views.pathways import pathways_view
 from core.views.perturbation import PerturbationView, perturbation_view
+from core.views.qq import qq_view
 from core.views.responders import responders_view
 from core.views.study import study_view
 from core.views.two_studies import studies_view
@@ -243,5 +244,6 @@ SUBJECTS: Mapping[str, Subject] = {
         lambda study, asked: cell_state_view(study, _perturbation(study, asked), cell_states(study)), _same("target")
     ),
     "responders": Subject(lambda study, asked: responders_view(study, _perturbation(study, asked)), _same(*_TARGET)),
+    "qq": Subject(lambda study, asked: qq_view(study, _perturbation(study, asked)), _same(*_TARGET)),
 }
 """Every kind of view by its name."""

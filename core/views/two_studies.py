@@ -16,6 +16,7 @@ from core.views.compared import Compared, alike_words, numbers, plain_r, profile
 from core.views.methods import compared_methods
 from core.views.parts import Vital
 from core.views.similar import StudyProfiles, layers, own_places, replicates, study_profiles
+from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 
 MIN_SHARED = 10
@@ -123,8 +124,15 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated or other.simulated),
-        crumb=f"{name(study.name)} and {name(other.name)} · {text.plural(len(match), 'shared gene')} · observed"
-        + (" · simulated" if study.simulated or other.simulated else ""),
+        crumb=" · ".join(
+            [
+                f"{name(study.name)} and {name(other.name)}",
+                text.plural(len(match), "shared gene"),
+                "observed",
+                *(["simulated"] if study.simulated or other.simulated else []),
+                *crumb_words(study),
+            ]
+        ),
         title=label,
         target=label,
         modality="in two studies",

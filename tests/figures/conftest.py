@@ -12,6 +12,7 @@ from core.figures import FIGURES
 from core.views.methods import Methods
 from tests.figures.cell_views import make_cell_state, make_pathways, make_responders
 from tests.figures.gene_views import make_all_genes, make_gene, make_gene_cells
+from tests.figures.qq_views import make_qq
 
 
 def make_genes(n_genes: int = 3000, seed: int = 0, fdr: float = 0.05, fold: float = 1.4) -> pd.DataFrame:
@@ -117,6 +118,10 @@ def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> 
         },
         index=names,
     )
+    control_sets = pd.DataFrame(
+        [("random", f"random set {k}", size, k % 3) for size in (50, 400, 1600) for k in range(20)],
+        columns=["kind", "name", "n_cells", "n_significant"],
+    )
     edges = np.geomspace(1000, 60000, 61)
     middle = np.exp(-((np.log(edges[:-1] / 9000) / 0.4) ** 2))
     histogram = pd.DataFrame(
@@ -127,6 +132,7 @@ def make_study(n_targets: int = 150, simulated: bool = False, seed: int = 0) -> 
         study_name="screen",
         simulated=simulated,
         n_cells=12000,
+        control_sets=control_sets,
         targets=targets,
         genes=genes,
         totals_histogram=histogram,
@@ -248,7 +254,7 @@ def subject(view, study):
     views = {"perturbation": view, "study": study, "genes": make_all_genes(), "gene": make_gene()}
     views |= {"gene_cells": make_gene_cells(), "map": make_map(), "responders": make_responders()}
     views |= {name: make_pair(name) for name in ("pair", "combination", "studies")}
-    views |= {"pathways": make_pathways(), "cell_state": make_cell_state()}
+    views |= {"pathways": make_pathways(), "cell_state": make_cell_state(), "qq": make_qq()}
     return lambda name: views[FIGURES[name].subject]
 
 

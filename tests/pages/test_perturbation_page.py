@@ -259,3 +259,13 @@ def test_several_symbols_filter_exactly_those(open_page):
     page = open_page("perturbation", target="GENE3", find="GENE2, gene30 nothing")
 
     assert set(page.dataframe[0].value["gene"]) == {"GENE2", "GENE30"}
+
+
+def test_the_p_values_beside_those_of_control_sets_are_drawn_once_they_are_opened(open_page):
+    page = open_page("perturbation", target="GENE3")
+    closed = len(page.get("vega_lite_chart"))
+
+    opened = open_page("perturbation", target="GENE3", qq="true")
+
+    assert not opened.exception and len(opened.get("vega_lite_chart")) == closed + 1
+    assert "Ordered p values of 44 genes" in words(opened)

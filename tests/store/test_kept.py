@@ -11,12 +11,18 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import OptionError, StorageError
+from core.schema import Roles
 from core.store import kept, my_figures, notebook
 from core.store.my_figures import KeptFigure, figures, keep_figure
 from core.store.study_ref import StudyRef
 
-STUDY = SimpleNamespace(id="0123", fingerprint="0123-a", name="screen", path="/data/screen.h5ad", simulated=False)
-OTHER = SimpleNamespace(id="4567", fingerprint="4567-a", name="other", path="/data/other.h5ad", simulated=False)
+ROLES = Roles("target_gene", ("non-targeting",))
+STUDY = SimpleNamespace(
+    id="0123", fingerprint="0123-a", roles=ROLES, name="screen", path="/data/screen.h5ad", simulated=False
+)
+OTHER = SimpleNamespace(
+    id="4567", fingerprint="4567-a", roles=ROLES, name="other", path="/data/other.h5ad", simulated=False
+)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=200)
 
 

@@ -1,0 +1,139 @@
+"""QQ: a target's p values beside those that control sets of its size give, and what chance alone would give."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.stats.calibration import ranks_kept
+from core.views import text
+from core.views.facts import sets_of_size
+from core.views.methods import Methods
+from core.views.perturbation import PerturbationView
+
+
+@dataclass(frozen=True)
+class QQView:
+    """What the QQ plot shows of one target.
+
+    Parameters
+    ----------
+    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified
+    left_out_of_totals, seen_in, methods
+        As of the Perturbation page.
+    points
+        One row a rank among the target's genes, the smallest p first: rank, expected and observed, both -log10 p, and
+        gene. Own genes are left out. Of many genes the ranks are thinned out where they lie close.
+    controls
+        One row a rank among all genes: rank, expected, and -log10 p of the lowest, the median and the highest random
+        control set of about this size (low, median, high), and of the control guide that calls most genes (worst).
+    n_genes, n_sets, set_size
+        Genes of the target's points; random control sets and their cells.
+    worst_guide
+        The control guide that calls most genes; "" where guides of controls are not known.
+    worst_calls
+        How many it calls at FDR < 0.05.
+    why_not
+        Why nothing can be shown; "" where it can.
+    """
+
+    study_name: str
+    fingerprint: str
+    simulated: bool
+    target: str
+    modality: str
+    n_target: int
+    n_control: int
+    fdr: float
+    fold: float
+    stratified: bool
+    left_out_of_totals: str
+    seen_in: int
+    methods: Methods
+    points: pd.DataFrame
+    controls: pd.DataFrame
+    n_genes: int
+    n_sets: int
+    set_size: int
+    worst_guide: str
+    worst_calls: int
+    why_not: str = ""
+
+
+def qq_view(study: Any, view: PerturbationView) -> QQView:
+    """The p values of a target's genes and of control sets of about its size, ordered.
+
+    Parameters
+    ----------
+    study
+        The study.
+    view
+        The target's page: its test, pooled or within strata, is the one that is shown. Control sets are always
+        compared without regard to strata.
+    """
+    points = target_points(view)
+    sets = sets_of_size(study.control_sets, view.n_target)
+    guides = study.control_sets[study.control_sets["kind"] == "guide"]
+    worst = guides["n_significant"].idxmax() if len(guides) else None
+    controls = control_curves(study.control_p, sets.index.to_numpy(), worst, study.n_genes)
+    return QQView(
+        **{name: getattr(view, name) for name in _OF_THE_PAGE},
+        points=points,
+        controls=controls,
+        n_genes=int(points["rank"].max()) if len(points) else 0,
+        n_sets=len(sets),
+        set_size=int(sets["n_cells"].median()) if len(sets) else 0,
+        worst_guide="" if worst is None else str(guides.loc[worst, "name"]),
+        worst_calls=0 if worst is None else int(guides.loc[worst, "n_significant"]),
+        why_not="" if len(points) else "No gene was tested, so there are no p values to show.",
+    )
+
+
+_OF_THE_PAGE = (
+    "study_name", "fingerprint", "simulated", "target", "modality", "n_target", "n_control", "fdr", "fold",
+    "stratified", "left_out_of_totals", "seen_in", "methods",
+)  # fmt: skip
+
+
+def expected(rank: np.ndarray, n: int) -> np.ndarray:
+    """-log10 of the p that chance gives the gene of this rank among n: the middle of its step, (rank - 0.5) / n."""
+    return np.asarray(-np.log10((rank - 0.5) / n), dtype=float)
+
+
+def target_points(view: PerturbationView) -> pd.DataFrame:
+    """Ordered p values of the target's genes, own genes left out; tests that were not made count as p = 1."""
+    own = [gene for gene in view.own_genes if gene in view.genes.index]
+    log10_p = view.genes["log10_p"].drop(index=own).fillna(0.0).sort_values(kind="stable")
+    n = len(log10_p)
+    rank = ranks_kept(n)
+    return pd.DataFrame(
+        {
+            "rank": rank,
+            "expected": expected(rank, n),
+            "observed": -log10_p.to_numpy()[rank - 1] + 0.0,
+            "gene": log10_p.index.to_numpy()[rank - 1].astype(str),
+        }
+    )
+
+
+def control_curves(kept: pd.DataFrame, sets: np.ndarray, worst: Any, n_genes: int) -> pd.DataFrame:
+    """The spread of control sets at every rank that is kept."""
+    rank = np.array([int(name) for name in kept.columns], dtype=np.int64)
+    observed = -kept.to_numpy(dtype=float) + 0.0
+    mine = observed[sets] if len(sets) else np.full((1, rank.size), np.nan)
+    return pd.DataFrame(
+        {
+            "rank": rank,
+            "expected": expected(rank, n_genes),
+            "low": mine.min(axis=0),
+            "median": np.median(mine, axis=0),
+            "high": mine.max(axis=0),
+            "worst": np.nan if worst is None else observed[int(worst)],
+        }
+    )
+
+
+def set_words(view: QQView) -> str:
+    """``20 random sets of 200 control cells``."""
+    return f"{text.plural(view.n_sets, 'random set')} of {text.plural(view.set_size, 'control cell')}"

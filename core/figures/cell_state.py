@@ -37,7 +37,9 @@ def cell_state(
     on = replace(on, top=on.top + strip, height=on.top + strip + on.bottom + tall)
     ends = table[["low", "high"]].to_numpy(dtype=float) - 0.5
     reach = min(max(1.15 * float(np.abs(ends).max(initial=0.0)), LEAST_REACH), 0.5)
-    axis = theme.linear_axis("More than a control cell", 0.5 - reach, 0.5 + reach, about=4, form=",.0f", percent=True)
+    axis = theme.linear_axis(
+        "Chance to exceed a control cell", 0.5 - reach, 0.5 + reach, about=4, form=",.0f", percent=True
+    )
     y = row_axis(names, on)
     values = theme.records(
         name=np.array(names, dtype=object),

@@ -78,4 +78,4 @@ def responders_drawn(view: RespondersView, **_: Any) -> str:
 def responders_alt(view: RespondersView, **_: Any) -> str:
     """The curves in words."""
     cells = f"{number(view.n_control)} controls and {number(view.n_target)} cells of {plain(view.target)}"
-    return f"Curves of the score along the effect, {cells}. {plain(sentence(view), 400)}"
+    return f"Curves of the score along the effect, {cells}. {plain(sentence(view, plain), 400)}"

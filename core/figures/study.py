@@ -447,6 +447,10 @@ def left_caption(view: Any, *, layout: str = "auto", paper: bool | Paper = False
     table = left_data(view)
     enough, few, none = _numbers(table)
     left, high = table["percent_left"].to_numpy(dtype=float), table["percent_left_high"].to_numpy(dtype=float)
+    if not enough + few:
+        return (
+            f"None of {plural(none, 'target')} can be measured: its own gene is not in the file, or hardly expressed."
+        )
     axis = left_axis(*_estimates(table), "")
     sentences = [
         f"Transcript left of {plural(enough + few, 'target')}, least first; lines: 95 % interval. Dashed: 100 %."
@@ -478,10 +482,12 @@ def left_alt(view: Any, **_: Any) -> str:
     """The knock-downs in words."""
     table = left_data(view)
     enough, few, none = _numbers(table)
+    if not enough + few:
+        return f"Transcript left: not measurable for any of {plural(none, 'target')}."
     left = table["percent_left"].to_numpy(dtype=float)
-    middle = percent(float(np.median(left[np.isfinite(left)]))) if enough + few else "unknown"
+    middle = percent(float(np.median(left[np.isfinite(left)])))
     top = zip(table["target"].head(5), left[:5], strict=True)
     least = ", ".join(f"{plain(t, theme.LONGEST_LABEL)} {percent(float(v))}" for t, v in top if math.isfinite(v))
     rest = f"; {plural(none, 'target')} not measurable" if none else ""
     start = f"Transcript left of {plural(enough + few, 'target')}, {middle} in the middle{rest}."
-    return f"{start} Least: {least or 'none'}."
+    return f"{start} Least: {least}."

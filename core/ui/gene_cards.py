@@ -206,7 +206,9 @@ def _columns(view: GeneView) -> dict[str, Any]:
         "delta": number("delta", format="%+.2f", help=f"Target minus control, {view.scale_name}."),
         "delta_low": number("95 % low", format="%+.2f"),
         "delta_high": number("95 % high", format="%+.2f"),
-        "log2_fold_change": number("log2 FC", format="%+.2f", help="Of mean normalized counts, 0.01 added to both."),
+        "log2_fold_change": number(
+            "log2 FC", format="%+.2f", help="+1: twice as much. Of mean normalized counts, 0.01 added to both."
+        ),
         "fdr": number("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg within a target, all genes."),
         "note": st.column_config.TextColumn("Note"),
     }

@@ -107,7 +107,8 @@ def pick_cuts() -> tuple[float | None, float | None]:
         )  # fmt: skip
         dispersion = st.number_input(
             "High dispersion from", -100.0, 1000.0, None, 0.1, format="%g", key="dispersion_cut", bind="query-params",
-            placeholder="the median", help="Normalized, as scanpy gives it. Empty: the median of genes seen.",
+            placeholder="the median",
+            help="How much cells differ in it, against genes of like mean (scanpy). Empty: the median of genes seen.",
         )  # fmt: skip
     return mean, dispersion
 

@@ -132,10 +132,16 @@ def _columns(view: GenesView) -> dict[str, Any]:
         "mean": column("Mean count", format="%.3g", help=f"{everyone}, not normalized."),
         "mean_normalized": column("Normalized", format="%.3g", help=f"Mean normalized count. {everyone}."),
         "mean_log": column("Log-normalized", format="%.2f", help=f"Mean log-normalized expression. {everyone}."),
-        "dispersions_norm": column("Dispersion", format="%+.2f", help=f"Normalized, as scanpy gives it. {everyone}."),
+        "dispersions_norm": column(
+            "Dispersion",
+            format="%+.2f",
+            help=f"How much cells differ in it, against genes of like mean (scanpy). {everyone}.",
+        ),
         "pct_control": column("Controls, %", format="%.1f", help="Control cells that show it."),
         "count_share": column("Of all counts, %", format="%.2g", help=f"{everyone}."),
-        "highly_variable": st.column_config.CheckboxColumn("Variable", help="Among the highly variable genes."),
+        "highly_variable": st.column_config.CheckboxColumn(
+            "Variable", help="Among the genes in which cells differ most (scanpy's HVG)."
+        ),
         "quadrant": st.column_config.TextColumn("Quadrant"),
     }
     return columns if view.has_counts else {name: look for name, look in columns.items() if name != "mean"}

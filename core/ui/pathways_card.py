@@ -142,7 +142,11 @@ def _shown(table: pd.DataFrame, test: str) -> pd.DataFrame:
 
 def _columns(test: str) -> dict[str, Any]:
     number_column, text_column = st.column_config.NumberColumn, st.column_config.TextColumn
-    middle: dict[str, Any] = {"auc": number_column("AUC", format="%.2f", help="Chance that a gene of it ranks above.")}
+    middle: dict[str, Any] = {
+        "auc": number_column(
+            "AUC", format="%.2f", help="Chance that a gene of the set ranks above one outside it; 0.50 is chance."
+        )
+    }
     if test == "genes":
         middle = {"expected": number_column("by chance", format="%.1f", help="Hits expected by chance.")}
     hits = "Hits" if test == "genes" else "Leading edge"

@@ -167,10 +167,12 @@ def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -
         "pert_mean": st.column_config.NumberColumn(perturbed, format="%.2f", help="Mean log-normalized expression."),
         "delta": st.column_config.NumberColumn("delta", format="%+.2f", help=f"{perturbed} minus control."),
         "log2_fold_change": st.column_config.NumberColumn(
-            "log2 FC", format="%+.2f", help="Of mean normalized counts, 0.01 added to both."
+            "log2 FC", format="%+.2f", help="+1: twice as much. Of mean normalized counts, 0.01 added to both."
         ),
         "fdr": st.column_config.NumberColumn("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg."),
-        "highly_variable": st.column_config.CheckboxColumn("Variable", help="Among the highly variable genes."),
+        "highly_variable": st.column_config.CheckboxColumn(
+            "Variable", help="Among the genes in which cells differ most (scanpy's HVG)."
+        ),
     }
     shown = rows[list(columns)].assign(fdr=rows["fdr"].clip(lower=SMALLEST_SHOWN))
     if rows["next_door"].notna().any():

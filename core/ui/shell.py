@@ -9,6 +9,7 @@ from core.ui import address, opening, state, subset
 from core.ui.building import running_card
 from core.ui.errors import shown_errors
 from core.ui.gene_state import find_gene_box
+from core.ui.tour import tour_card
 from core.views.text import number
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,8 @@ with shown_errors():
         study_picker(page.url_path or "study")
         find_gene_box()
         running_card()
+        if state.chosen() is not None:
+            tour_card(page.url_path or "study")
     if not asks:
         address.page_is(page.url_path or "study")  # the default page has no name in the address
         page.run()

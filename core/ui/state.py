@@ -227,7 +227,7 @@ def pick_thresholds(study: Study, *, with_floor: bool = False) -> Thresholds:
     with st.popover("Thresholds", type="tertiary", icon=":material/tune:"):
         fdr = st.number_input(
             "FDR below", 0.0001, 0.5, FDR_THRESHOLD, 0.01, format="%g", key="fdr", bind="query-params",
-            help="Benjamini-Hochberg within a target, over all measured genes.",
+            help="Share of called genes that may be chance. Benjamini-Hochberg within a target, all genes.",
         )  # fmt: skip
         fold = st.number_input(
             "At least so many fold", 1.0, 16.0, FOLD_THRESHOLD, 0.1, format="%g", key="fold", bind="query-params",

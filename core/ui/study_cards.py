@@ -74,9 +74,16 @@ def targets_card(view: StudyView) -> None:
         "Transcript left, %": number(format="%.0f", help="Empty where it cannot be measured."),
         "95 % low": number(format="%.0f"),
         "95 % high": number(format="%.0f"),
-        "Guides agree, r": number(format="%.2f", help="Median correlation of the guides' deltas, own gene left out."),
-        "Batches agree, r": number(format="%.2f", help="Correlation of the deltas in two halves of the batches."),
-        "E-distance": number(format="%.2f", help="In 50 principal components of the highly variable genes."),
+        "Guides agree, r": number(
+            format="%.2f", help="Do its guides do the same? Median correlation of their deltas, own gene left out."
+        ),
+        "Batches agree, r": number(
+            format="%.2f", help="Is it the same in two halves of the batches? Correlation of the deltas; 1 is the same."
+        ),
+        "E-distance": number(
+            format="%.2f",
+            help="How far its cells lie from controls; near 0 they cannot be told apart. In 50 principal components.",
+        ),
     }
     picked = st.dataframe(
         view.targets_table,

@@ -1,6 +1,7 @@
 """Responders: how many of a target's cells answer, and how many look like controls."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,28 +194,27 @@ def share_words(share: Share) -> str:
     return f"{text.percent(share.at_least)} (95{text.NBSP}% interval {text.percent_range(share.low, share.high)})"
 
 
-def sentence(view: RespondersView) -> str:
-    """What the scores say, in sentences."""
+def sentence(view: RespondersView, name: Callable[[str], str] = escape_markdown) -> str:
+    """What the scores say, in sentences; ``name`` makes names out of files fit for where they stand."""
     if view.why_not:
         return view.why_not
     if view.share.low <= 0:
         return (
-            f"By {text.plural(view.n_genes, 'gene')} that change, single cells of {escape_markdown(view.target)} "
+            f"By {text.plural(view.n_genes, 'gene')} that change, single cells of {name(view.target)} "
             "cannot be told from controls: the effect is too shallow a cell, or few cells carry it."
         )
     return (
         f"Of {text.plural(view.share.n, 'cell')} {share_words(view.share)} must respond, by "
         f"{text.plural(view.n_genes, 'gene')} that change (own gene left out). The others score like controls: they "
-        f"escaped, or answer too weakly to be told.{_guide_words(view.guides)}"
+        f"escaped, or answer too weakly to be told.{_guide_words(view.guides, name)}"
     )
 
 
-def _guide_words(guides: pd.DataFrame) -> str:
+def _guide_words(guides: pd.DataFrame, name: Callable[[str], str]) -> str:
     if len(guides) < 2:
         return ""
     said = [
-        f"{escape_markdown(row.guide)} {text.percent(row.at_least)} of {text.number(row.n_cells)}"
-        for row in guides.itertuples()
+        f"{name(row.guide)} {text.percent(row.at_least)} of {text.number(row.n_cells)}" for row in guides.itertuples()
     ]
     return f" By guide, at least: {text.enumerate_words(said, at_most=4)}."
 

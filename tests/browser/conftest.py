@@ -22,6 +22,13 @@ from tests.small_screens import small_screen
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 1000
+REAL_SCREENS = {
+    "schraivogel20_k562_tap": "schraivogel20_k562_tap/schraivogel20_k562_tap.h5ad",
+    "norman19_k562_crispra": "perturbench_devel/norman19_k562_crispra.h5ad",
+    "datlinger21_jurkat_scifi": "datlinger21_jurkat_scifi/datlinger21_jurkat_scifi.h5ad",
+    "mcfaline23_gbm_crispri": "perturbench_devel/mcfaline23_gbm_crispri.h5ad",
+}
+"""The shared screens: the file by the study's name. For tests marked ``real_data``."""
 HARMLESS = ("_stcore/health", "_stcore/host-config")  # answered with 404 on a deep link before the right path is tried
 
 
@@ -99,6 +106,19 @@ def server(tmp_path_factory) -> Iterator[Server]:
     build_study(small_screen().write(server.folder / "screen.h5ad"), data_root=server.data_root)
     write_demo(server.folder / "demo.h5ad", 3000, 600, 10)
     build_study(server.folder / "demo.h5ad", data_root=server.data_root)
+    server.start()
+    yield server
+    server.kill()
+    server.kill_worker()
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory, real_data) -> Iterator[Server]:
+    """A server with the published screens; what is made of them lies in its data root and goes with it."""
+    server = new_server(tmp_path_factory.mktemp("real"))
+    server.folder = real_data
+    for file in REAL_SCREENS.values():
+        build_study(real_data / file, data_root=server.data_root)
     server.start()
     yield server
     server.kill()

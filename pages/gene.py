@@ -15,7 +15,7 @@ from core.ui.gene_cards import (
 from core.ui.gene_state import gene_view, pick_gene
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title
+from core.ui.widgets import card, headline, numbers, page_header, title, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -25,7 +25,8 @@ with picker:
 
 if not_measured(study, gene):
     st.stop()
-view = gene_view(study, gene, thresholds)
+with titled_failure(heading):
+    view = gene_view(study, gene, thresholds)
 
 with heading:
     title(view)

@@ -15,7 +15,7 @@ from core.views.compare import AGREE
 from core.views.compared import Compared, alike_words, numbers, plain_r, profile, side_by_side
 from core.views.methods import compared_methods
 from core.views.parts import Vital
-from core.views.similar import StudyProfiles, layers, own_places, replicates, study_profiles
+from core.views.similar import CHANGED, StudyProfiles, layers, own_places, replicates, study_profiles
 from core.views.text import escape_markdown as name
 
 MIN_SHARED = 10
@@ -145,6 +145,7 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
             "both, own genes left out",
         ),
         identity=True,
+        scale=" and ".join(dict.fromkeys(each.scale for each in readies)),
         other_name=text.plain(other.name),
         n_shared=len(match),
         n_r=n_r,
@@ -154,7 +155,7 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
 
 
 def _title(study: Any, within: str) -> str:
-    scale = f": delta, log-norm., within {within}" if within else ": delta, log-normalized"
+    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
     return text.plain(study.name, max(8, 45 - len(scale))) + scale
 
 
@@ -228,7 +229,8 @@ def vitals(
         Vital(
             "Change in both",
             text.short_number(found["alike"] + found["unlike"]),
-            f"{text.number(found['alike'])} alike, {text.number(found['unlike'])} opposite",
+            CHANGED,
+            f"In the test of each study: {found['alike']:,} alike, {found['unlike']:,} opposite.",
         ),
         Vital(
             "Replicates agree, r",

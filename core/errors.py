@@ -74,7 +74,8 @@ class UnknownGeneError(_UnknownNameError):
 
     def __init__(self, gene: str, known: Iterable[str]) -> None:
         names = list(known)
-        super().__init__(f"No gene {_short(gene)} is measured among {len(names):,} genes. {_hint(gene, names)}")
+        hint = _close(gene, names) or "Check its spelling, or try its Ensembl id."  # five of 18,080 would not help
+        super().__init__(f"No gene {_short(gene)} is measured among {len(names):,} genes. {hint}")
 
 
 class UnknownTargetError(_UnknownNameError):
@@ -103,8 +104,10 @@ def _short(name: str, width: int = 60) -> str:
 
 
 def _hint(name: str, known: list[str]) -> str:
+    return _close(name, known) or f"Pick one of {', '.join(_short(k, 30)[1:-1] for k in sorted(known)[:5])}, ..."
+
+
+def _close(name: str, known: list[str]) -> str:
     by_upper = {k.upper(): k for k in known}
     close = difflib.get_close_matches(name[:60].upper(), list(by_upper)[:50_000], n=3)
-    if close:
-        return f"Did you mean {' or '.join(by_upper[c] for c in close)}?"
-    return f"Pick one of {', '.join(_short(k, 30)[1:-1] for k in sorted(known)[:5])}, ..."
+    return f"Did you mean {' or '.join(by_upper[c] for c in close)}?" if close else ""

@@ -5,14 +5,14 @@ import streamlit as st
 from core.ui.compare_cards import alike_card, combination_card, main_card, other_study_card, pair_table
 from core.ui.compare_state import pair_view, pick_pair
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title
+from core.ui.widgets import card, headline, numbers, page_header, title, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
-with picker:
-    a, b = pick_pair(study)
-
-view = pair_view(study, a, b)
+with titled_failure(heading):
+    with picker:
+        a, b = pick_pair(study)
+    view = pair_view(study, a, b)
 
 with heading:
     title(view)

@@ -16,7 +16,7 @@ from core.ui.gene_state import gene_view, pick_gene
 from core.ui.notes import note_on
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title, title_row
+from core.ui.widgets import card, headline, numbers, page_header, title, title_row, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -26,7 +26,8 @@ with picker:
 
 if not_measured(study, gene):
     st.stop()
-view = gene_view(study, gene, thresholds)
+with titled_failure(heading):
+    view = gene_view(study, gene, thresholds)
 
 with heading, title_row():
     title(view)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui.gene_state import gene_view, genes_view, pick_cuts, pick_gene
+from core.ui.gene_state import gene_view, genes_view, pick_cuts, pick_gene, why_first
 from core.ui.genes_cards import all_genes_card, picked_gene_card, table_card
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
@@ -27,7 +27,7 @@ main, side = st.columns([3, 2], gap="medium")
 with main, card("effect"):
     highlight = all_genes_card(view, study, gene)
 with side, card("gene"):
-    picked_gene_card(gene_view(study, gene, thresholds))
+    picked_gene_card(gene_view(study, gene, thresholds), why_first(study, gene))
 
 with card("genes"):
     table_card(view, highlight, study, thresholds)

@@ -9,7 +9,7 @@ from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top
 from core.ui.report_button import report_button
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, figure_card, headline, numbers, page_header, title, title_row
+from core.ui.widgets import card, figure_card, headline, numbers, page_header, title, title_row, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -18,7 +18,8 @@ with picker:
     thresholds = pick_thresholds(study, with_floor=True)
 
 sentence, totals = st.container(), st.container()
-view = perturbation_view(study, target, thresholds)
+with titled_failure(heading):
+    view = perturbation_view(study, target, thresholds)
 with totals:
     if view.own_dominant and wants_totals_without(view.own_dominant):
         view = perturbation_view(study, target, thresholds, without_own_gene=True)

@@ -40,7 +40,8 @@ def cell_state(
     axis = theme.linear_axis(
         "Chance to exceed a control cell", 0.5 - reach, 0.5 + reach, about=4, form=",.0f", percent=True
     )
-    y = row_axis(names, on)
+    # the page's letters are wider than those that the sheet was measured with
+    y = row_axis(names, on, **({} if on.paper else {"labelLimit": round(1.25 * on.left)}))
     values = theme.records(
         name=np.array(names, dtype=object),
         auc=table["auc"].to_numpy(dtype=float),

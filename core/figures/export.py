@@ -26,6 +26,8 @@ FORMATS = ("svg", "pdf", "png")
 TABLES = ("csv", "xlsx", "parquet")
 MOST_PIXELS = 60_000_000
 """Pixels of a PNG at most: 240 MB while it is made."""
+MOST_HIGH = 1.6
+"""A picture higher than so many widths is cut in "My figures"."""
 
 
 def export_figure(
@@ -236,11 +238,12 @@ def png_file(svg: str, size: tuple[float, float], paper: Paper, about: Mapping[s
 
 
 def thumbnail(png: bytes, width: int = 480) -> bytes:
-    """A small picture of an exported PNG; of one that is higher than wide the upper part."""
+    """A small picture of an exported PNG; of one that is much higher than wide the upper part."""
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as picture:
-        upper = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, picture.width)))
+        tall = picture.height > MOST_HIGH * picture.width  # else whole, since names stand under a plot
+        upper = picture.convert("RGB").crop((0, 0, picture.width, picture.width if tall else picture.height))
         upper.thumbnail((width, width))
         file = io.BytesIO()
         upper.save(file, "PNG", optimize=True)

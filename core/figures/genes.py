@@ -128,7 +128,10 @@ def mean_dispersion_caption(view: Any, *, every: bool = False, paper: bool | Pap
     sentences.append(f"Both are taken over all {number(view.n_cells)} cells, as scanpy does.")
     if cloud.not_drawn:
         verb = "is" if cloud.not_drawn == 1 else "are"
-        sentences.append(f"{plural(cloud.not_drawn, 'gene')} below {LOWEST_MEAN:g} or never seen {verb} not drawn.")
+        hidden = int(view.genes["highly_variable"].sum()) - n if n else 0
+        of_them = f", {number(hidden)} of them highly variable" if hidden > 0 else ""
+        rare = f"below {LOWEST_MEAN:g} counts a cell or never seen"
+        sentences.append(f"{plural(cloud.not_drawn, 'gene')} {rare} {verb} not drawn{of_them}.")
     return " ".join(sentences)
 
 

@@ -17,6 +17,8 @@ CELL_PX, CELL_PT = 11.0, 6.2
 LABEL_PX, LABEL_PT = 10.0, 5.0
 TALLEST_PX, TALLEST_MM = 900.0, 230.0
 GROUP_ROOM_PX, GROUP_ROOM_PT = 18.0, 9.0
+KEY_ROOM_PX = 22.0
+KEY_STEPS = 41
 LONGEST = 18
 
 HEATMAP_KEY = (("bar", "down", "falls"), ("bar", "up", "rises"), ("line", "observed", "group of targets"))
@@ -118,13 +120,14 @@ def _draw(
         "encoding": {"x": x, "y": y, "fill": fill} | ({} if on.paper else {"tooltip": tooltip}),
     }
     layers = [tiles, *group_marks(view, names_x, x, on)]
+    layers += color_key(look, fill, view, on)
     if on.paper:
-        layers += key.above(key_rows(look), on, view) + key.note(view, on)
+        layers += key.note(view, on)
     marked = {*view.marked, *look.highlight}
     bold = [shown for shown, name in zip(names_x, view.targets, strict=True) if name in marked]
     bold += [shown for shown, name in zip(names_y, look.rows, strict=True) if name in marked]
     params = [{"name": "highlighted", "value": bold}]
-    return theme.compose(layers, on, params=params, above=GROUP_ROOM_PX)
+    return theme.compose(layers, on, params=params, above=GROUP_ROOM_PX + KEY_ROOM_PX)
 
 
 def key_rows(look: _Look) -> list[key.Row]:
@@ -133,6 +136,41 @@ def key_rows(look: _Look) -> list[key.Row]:
         key.Row("bar", theme.DIVERGING[1], look.words[0]),
         key.Row("bar", theme.DIVERGING[-2], look.words[1]),
     ]
+
+
+def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
+    """A strip of the colors above the plot, with the values at its ends and 0 in its middle."""
+    unit = on.text / 11.0
+    wide, tall = 90 * unit, 10 * unit
+    start = text_width(look.words[0], on.text) + 6 * unit
+    middle = key.note_height(view, True) - on.top + 0.5 * key.STEP if on.paper else -GROUP_ROOM_PX - 0.5 * KEY_ROOM_PX
+    edges = start + np.linspace(0, wide, KEY_STEPS + 1)
+    values = theme.records(v=np.linspace(-look.limit, look.limit, KEY_STEPS), left=edges[:-1], right=edges[1:])
+    strip: Spec = {
+        "name": "color-key",
+        "data": {"values": values},
+        "mark": {"type": "rect", "tooltip": None},
+        "encoding": {
+            "x": {"field": "left", "type": "quantitative", "scale": None},
+            "x2": {"field": "right"},
+            "y": theme.px(middle - tall / 2),
+            "y2": theme.px(middle + tall / 2),
+            "fill": fill,
+        },
+    }
+    ink = theme.INK if on.paper else theme.paint("observed")
+    words = (
+        (look.words[0], 0.0, "left"),
+        ("0", start + wide / 2, "center"),
+        (look.words[1], start + wide + 6 * unit, "left"),
+    )
+    return [strip, *(_key_text(*word, middle, ink, on) for word in words)]
+
+
+def _key_text(words: str, x: float, align: str, y: float, ink: Any, on: Sheet) -> Spec:
+    mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": on.text, "color": ink, "tooltip": None}
+    at = {"x": theme.px(x), "y": theme.px(y)}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": at | {"text": {"value": words}}}
 
 
 def heat_sheet(

@@ -177,7 +177,8 @@ def pathways_caption(view: PathwaysView, *, test: str = "genes", n: int = SHOWN,
         return "No set holds a changed gene." if test == "genes" else "No set could be tested."
     passed = standing(table)
     among = (
-        f"among the {number(view.n_up)} genes that rise and {number(view.n_down)} that fall (hypergeometric, BH)"
+        f"among the {number(view.n_up)} genes that rise and {number(view.n_down)} that fall, own gene left out "
+        "(hypergeometric, BH)"
         if test == "genes"
         else f"in the whole profile of {plural(view.n_background, 'gene')} (rank test, BH)"
     )

@@ -85,7 +85,7 @@ class StudyRecord:
     Parameters
     ----------
     state
-        ``"ready"``, ``"unbuilt"`` (no finished tables of this version), ``"missing-file"`` (tables there, file gone),
+        ``"ready"``, ``"unbuilt"`` (no finished tables), ``"missing-file"`` (tables there, file gone),
         ``"stale"`` (the file was changed since).
     built_at
         Seconds since 1970, 0 if never.
@@ -256,7 +256,7 @@ def study_record(path: Path) -> StudyRecord | None:
         return None
     file = Path(record["path"])
     state = "ready"
-    if not _tables_are_current(path.parent / "tables" / record["tables"]):
+    if not (path.parent / "tables" / record["tables"] / "manifest.json").is_file():
         state = "unbuilt"
     elif not file.exists():
         state = "missing-file"
@@ -266,15 +266,6 @@ def study_record(path: Path) -> StudyRecord | None:
         record["id"], record["name"], file, record["simulated"], record["n_cells"], record["n_genes"],
         record["n_targets"], state, record["built_at"],
     )  # fmt: skip
-
-
-def _tables_are_current(folder: Path) -> bool:
-    """Whether there are finished tables of this version."""
-    try:
-        version = json.loads((folder / "tables.json").read_text())["version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(version == TABLES_VERSION) and (folder / "manifest.json").is_file()
 
 
 def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: Path | None = None) -> None:

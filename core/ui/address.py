@@ -151,6 +151,11 @@ def page_is(name: str) -> None:
     st.session_state[PAGE] = name
 
 
+def page_title() -> str:
+    """The name of the page that is shown, as the menu has it."""
+    return str(st.session_state.get(PAGE) or "study").replace("_", " ").capitalize()
+
+
 def here() -> tuple[str, list[tuple[str, str]]]:
     """The address of what is shown: the page's name and its query, pair by pair."""
     query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]

@@ -17,7 +17,7 @@ from core.ui.widgets import card_header, cloud_figure, figure, figure_card, tabl
 from core.views.compare import PairView
 from core.views.compare_map import MOST_GENES, MOST_TARGETS, N_GENES, N_TARGETS, MapView
 from core.views.compared import Compared
-from core.views.similar import SimilarView
+from core.views.similar import CHANGED, SimilarView
 from core.views.text import NOTHING, correlation, escape_markdown, p_value, plural, signed
 
 COMPARE_PAGE = Path(__file__).parents[2] / "pages" / "compare.py"
@@ -93,7 +93,7 @@ def gene_line(view: Compared, gene: str) -> str:
     row = view.genes.loc[gene]
     sides = ((view.x_name, "x"), (view.y_name, "y"))
     said = [f"{escape_markdown(n)} {signed(row[f])} (FDR {p_value(row[f'fdr_{f}'])})" for n, f in sides]
-    return f"**{escape_markdown(gene)}** delta: {', '.join(said)}."
+    return f"**{escape_markdown(gene)}** delta ({view.scale}): {', '.join(said)}."
 
 
 @st.fragment
@@ -142,7 +142,7 @@ def reciprocal_table(rows: pd.DataFrame) -> None:
             "delta", format="%+.2f", help="Log-normalized, perturbed minus control."
         ),
         "log2_fold_change": st.column_config.NumberColumn("log2 FC", format="%+.2f"),
-        "fdr": st.column_config.NumberColumn("FDR", format="%.0e"),
+        "fdr": st.column_config.NumberColumn("FDR", format="%.2g"),
         "n_cells": st.column_config.NumberColumn("Cells", format="localized"),
     }
     shown = rows[list(columns)].assign(fdr=rows["fdr"].clip(lower=1e-300))
@@ -169,6 +169,12 @@ def combination_card(study: Study, pair: tuple[str, str]) -> None:
         if view.table is not None:
             side_table(view.table)
             table_download("Table (CSV)", view.table, file_name("parts", view, None, "csv"), key="parts")
+            st.caption(
+                f"Under genes: delta, {view.scale}, as the slope takes it. Genes changed: {CHANGED}. "
+                "The table of genes below may hold deltas within batch."
+                if len(study.batches) > 1
+                else f"Under genes: delta, {view.scale}. Genes changed: {CHANGED}."
+            )
         closer("combination", view)
 
 
@@ -224,12 +230,13 @@ def pair_table(view: PairView) -> None:
         table_download(
             "Table (CSV)", FIGURES["pair"].data(view), file_name("pair", view, None, "csv"), key="pair-genes"
         )
+    st.caption(f"delta: {escape_markdown(view.scale)}.")
     columns = {
         "gene": st.column_config.TextColumn("Gene", pinned=True),
         "x": st.column_config.NumberColumn(f"delta, {view.x_name}", format="%+.2f"),
-        "fdr_x": st.column_config.NumberColumn(f"FDR, {view.x_name}", format="%.0e"),
+        "fdr_x": st.column_config.NumberColumn(f"FDR, {view.x_name}", format="%.2g"),
         "y": st.column_config.NumberColumn(f"delta, {view.y_name}", format="%+.2f"),
-        "fdr_y": st.column_config.NumberColumn(f"FDR, {view.y_name}", format="%.0e"),
+        "fdr_y": st.column_config.NumberColumn(f"FDR, {view.y_name}", format="%.2g"),
     }
     shown = view.genes[list(columns)].assign(**{f: view.genes[f].clip(lower=1e-300) for f in ("fdr_x", "fdr_y")})
     st.dataframe(shown, hide_index=True, height=300, column_config=columns, alt=f"Table of {len(shown):,} genes")

@@ -65,8 +65,8 @@ def as_target_card(view: GeneView) -> None:
     title = f"{escape_markdown(view.gene)} as target"
     if view.as_target is None:
         st.header(title, anchor=False)
-        only = "only together with others" if view.combinations else "not at all"
-        st.caption(f"This study perturbs it {only}.")
+        only = "perturbs it only together with others" if view.combinations else "does not perturb it"
+        st.caption(f"This study {only}.")
         _combinations(view)
         return
     words, guides = st.columns([3, 2], gap="medium")
@@ -209,6 +209,6 @@ def _columns(view: GeneView) -> dict[str, Any]:
         "log2_fold_change": number(
             "log2 FC", format="%+.2f", help="+1: twice as much. Of mean normalized counts, 0.01 added to both."
         ),
-        "fdr": number("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg within a target, all genes."),
+        "fdr": number("FDR", format="%.2g", help=f"{view.test_name}, Benjamini-Hochberg within a target, all genes."),
         "note": st.column_config.TextColumn("Note"),
     }

@@ -15,6 +15,7 @@ from core.views.genes import GenesView
 from core.views.genes import genes_view as make_genes_view
 from core.views.movers import n_moved_by
 from core.views.similar import SimilarView, StudyProfiles, similar_view, study_profiles
+from core.views.text import escape_markdown
 
 KEY = "gene"
 MOST_OFFERED = 2000
@@ -96,6 +97,13 @@ def first_gene(study: Study) -> str:
     size = effects[f"delta{suffix}"].abs().where(effects[f"fdr{suffix}"] < 0.05)
     size = size.drop(index=own, errors="ignore")
     return str(size.idxmax() if size.notna().any() else study.genes["mean_log"].idxmax())
+
+
+def why_first(study: Study, gene: str) -> str:
+    """Why this gene is shown where nobody asked for one; "" of any other."""
+    if gene != first_gene(study):
+        return ""
+    return f"Shown first: of all genes {escape_markdown(state.strongest_target(study))} moves it most."
 
 
 def pick_cuts() -> tuple[float | None, float | None]:

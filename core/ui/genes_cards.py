@@ -74,13 +74,15 @@ def boxed_genes(genes: list[str], view: GenesView) -> None:
 
 
 @st.fragment
-def picked_gene_card(view: GeneView) -> None:
-    """The picked gene: its numbers in a sentence, a way to its page, and what moves it."""
+def picked_gene_card(view: GeneView, why: str = "") -> None:
+    """The picked gene: its numbers in a sentence, a way to its page, what moves it, and why it is the one."""
     with shown_errors():
         with card_header():
             st.header(escape_markdown(view.gene), anchor=False)
             links.gene_link(view.gene, "Its page")
         st.markdown(view.sentence)
+        if why:
+            st.caption(why)
         movers_figure(view)
 
 

@@ -26,6 +26,7 @@ TESTS = {"Changed genes": "genes", "Whole profile": "profile"}
 ENDINGS = (".gmt", ".gmt.gz", ".gmt.zip")
 PICKER_WIDTH = 190
 SMALLEST_SHOWN = 1e-300
+_OPENED = "_gmt_dialog_opened"
 
 
 def pathways_of(study: Study, view: PerturbationView, collection: Collection) -> PathwaysView:
@@ -74,7 +75,7 @@ def _no_sets() -> None:
     st.caption("With gene sets, the pathways that rise and fall with this target stand here.")
     with st.container(horizontal=True):
         if st.button("Give a GMT", icon=":material/folder_open:"):
-            give_dialog()
+            open_give_dialog()
         if st.button("Fetch public sets", icon=":material/cloud_download:"):
             fetch_dialog()
 
@@ -90,7 +91,7 @@ def _pick(collection: Collection) -> Collection:
             label_visibility="collapsed", width=PICKER_WIDTH,
         )  # fmt: skip
         if st.button("Give a GMT", type="tertiary", icon=":material/folder_open:"):
-            give_dialog()
+            open_give_dialog()
         if st.button("Fetch", type="tertiary", icon=":material/cloud_download:", key="fetch-sets"):
             fetch_dialog()
     if name is not None and name not in kept:
@@ -153,7 +154,7 @@ def _columns(test: str) -> dict[str, Any]:
     return {
         "set": text_column("Set", pinned=True, width="medium"),
         "goes": text_column("Goes"),
-        "fdr": number_column("FDR", format="%.0e"),
+        "fdr": number_column("FDR", format="%.2g"),
         "n_hits": number_column(hits, format="%d"),
         **middle,
         "n_measured": number_column("Measured", format="%d", help="Genes of the set that were seen here."),
@@ -165,6 +166,12 @@ def _columns(test: str) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------- dialogs
 
 
+def open_give_dialog() -> None:
+    """Open the dialog anew: what was given to it before, and may have failed, is not there again."""
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
+    give_dialog()
+
+
 @st.dialog("Give gene sets", width="medium", icon=":material/folder_open:")
 def give_dialog() -> None:
     """A GMT of the data folders, or an upload."""
@@ -173,15 +180,19 @@ def give_dialog() -> None:
 
 def give_form() -> None:
     """Choose a GMT or upload one; it is kept and shown."""
+    opened = st.session_state.get(_OPENED, 0)
     picked = st.selectbox(
         "File on this machine",
         found_files(ENDINGS),
+        key=f"gmt-path-{opened}",
         index=None,
         accept_new_options=True,
         placeholder="Choose, or type a path",
         help="A GMT: one set a line, its name, a description and its genes, separated by tabs. It may be gzipped.",
     )
-    uploaded = st.file_uploader("Or upload one", type=["gmt", "gz", "zip", "txt"], max_upload_size=200)
+    uploaded = st.file_uploader(
+        "Or upload one", type=["gmt", "gz", "zip", "txt"], max_upload_size=200, key=f"gmt-upload-{opened}"
+    )
     if not (picked or uploaded):
         return
     with shown_errors():
@@ -222,4 +233,5 @@ def _offer(k: int, offer: Offer) -> None:
 
 def _kept(collection: Collection) -> None:
     """Show the pathways with these sets."""
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1  # what was given is done with
     address.settle(SETS, collection.name)

@@ -169,7 +169,7 @@ def genes_table(rows: pd.DataFrame, view: PerturbationView, height: int = 400) -
         "log2_fold_change": st.column_config.NumberColumn(
             "log2 FC", format="%+.2f", help="+1: twice as much. Of mean normalized counts, 0.01 added to both."
         ),
-        "fdr": st.column_config.NumberColumn("FDR", format="%.0e", help=f"{view.test_name}, Benjamini-Hochberg."),
+        "fdr": st.column_config.NumberColumn("FDR", format="%.2g", help=f"{view.test_name}, Benjamini-Hochberg."),
         "highly_variable": st.column_config.CheckboxColumn(
             "Variable", help="Among the genes in which cells differ most (scanpy's HVG)."
         ),

@@ -174,7 +174,8 @@ def pick_target(study: Study) -> str:
     names = target_names(study)
 
     def meant(text: str) -> str | None:
-        return text if text in names else study.find_target(text.strip())
+        found = text if text in names else study.find_target(text.strip())
+        return ALL_PERTURBED if found is None and text.strip().casefold() == "all" else found
 
     came_from_another_study = st.session_state.get("_target_of", study.id) != study.id
     text = address.asked("target")

@@ -12,7 +12,7 @@ from core.jobs import queue
 from core.jobs.queue import Job
 from core.settings import settings
 from core.store import Study
-from core.ui import state
+from core.ui import address, state
 from core.ui.building import ended_badly, job_progress
 from core.ui.errors import say, shown_errors
 from core.ui.first_start import demo_path
@@ -29,12 +29,39 @@ def study_or_way_to_one() -> Study:
     choice = state.chosen()
     if choice is not None and choice.is_shown:
         file_notes(choice)
-        return shown_cells(state.open_study(choice))
+        return opened(choice, titled=True)
+    st.title(address.page_title(), anchor=False)
     if choice is None:
         no_study_card()
     else:
         st.info(f"**{escape_markdown(choice.name)} is not built yet.** The Study page shows how far it is.")
     st.stop()
+
+
+def opened(choice: Choice, *, titled: bool) -> Study:
+    """The study of a choice; where its tables are missing or of another version the page ends with a way to new ones.
+
+    ``titled``: whether the page has said nothing yet, so that it needs a title and how far a build is.
+    """
+    try:
+        study = state.open_study(choice)
+    except DamagedStoreError as error:
+        if titled:
+            st.title(address.page_title(), anchor=False)
+        say(str(error))
+        record = choice.record
+        if titled and choice.is_building and choice.job is not None:
+            with st.container(border=True, key="rebuilding"):
+                job_progress(choice.job, f"Rebuilding {choice.name}")
+        if (
+            not choice.is_building
+            and record is not None
+            and st.button("Build again", type="primary", icon=":material/refresh:")
+        ):
+            build(choice.id, choice.name, record.path, {})
+            st.rerun()
+        st.stop()
+    return shown_cells(study)
 
 
 def built_study() -> Study:
@@ -55,14 +82,7 @@ def built_study() -> Study:
     elif job is not None and job.created > record.built_at:
         ended_badly(job, "The last build")
     file_notes(choice)
-    try:
-        return shown_cells(state.open_study(choice))
-    except DamagedStoreError as error:
-        say(str(error))
-        if not choice.is_building and st.button("Build again", type="primary", icon=":material/refresh:"):
-            build(choice.id, choice.name, record.path, {})
-            st.rerun()
-        st.stop()
+    return opened(choice, titled=False)
 
 
 def file_notes(choice: Choice) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.errors import PerturbscopeError
 from core.figures import FIGURES, started_with
 from core.figures.export import table_bytes
 from core.ui import address, picks, state
@@ -33,6 +34,17 @@ def page_header() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two places side by side: crumb and title on the left, the picker at the bottom right."""
     heading, picker = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
     return heading, picker.container(horizontal=True, vertical_alignment="bottom")
+
+
+@contextmanager
+def titled_failure(heading: DeltaGenerator) -> Iterator[None]:
+    """Give the page its name as title where what is asked for cannot be shown; the shell says why."""
+    try:
+        yield
+    except PerturbscopeError:
+        with heading:
+            st.title(address.page_title(), anchor=False)
+        raise
 
 
 def title(view: PageView) -> None:

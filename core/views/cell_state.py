@@ -43,7 +43,7 @@ class CellStateView:
         One row a quantity, columns :data:`COLUMNS`: medians or shares of either side, ``auc`` with its 95 % interval,
         the test, ``role`` (``up``, ``down`` or ``neutral``).
     title
-        What shifts, or that nothing does.
+        What shifts, or that no shift is shown.
     within
         What is compared within ("batch"), "" where nothing.
     not_measured
@@ -185,9 +185,18 @@ def _title(rows: pd.DataFrame) -> str:
     if not len(rows):
         return "Cell state"
     if not len(named):
-        return "Cell state as in controls"
+        return _not_shown(rows)
     words = [_shift_words(row) for row in named.head(2).itertuples()]
     return text.capitalized(text.enumerate_words(words))
+
+
+def _not_shown(rows: pd.DataFrame) -> str:
+    """What finding no notable shift means: it may have been missed, or be sure but small."""
+    small = rows[rows["fdr"] < FDR_CLAIMED]
+    if len(small):
+        low, high = (f"{round(100 * (0.5 + way * NOTABLE))}" for way in (-1, 1))
+        return f"Cell state differs slightly (FDR < {FDR_CLAIMED:g}, but within {low} to {high}{text.NBSP}%)"
+    return f"Cell state not shown to differ (rank sum test, FDR at least {FDR_CLAIMED:g})"
 
 
 def _shift_words(row: Any) -> str:

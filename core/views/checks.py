@@ -13,6 +13,9 @@ from core.views.transcript import Modality, Outcome, Transcript
 AGREE = 0.3
 """Correlation of two effect profiles from which they are said to agree."""
 
+ONE_SIDED = 0.75
+"""Where so many of the genes that shift, and over half of all do, go one way, the totals may have changed instead."""
+
 WEAK_EFFECT = 10
 """With fewer changed genes a low correlation is expected: most of a profile is noise then."""
 
@@ -279,7 +282,7 @@ def _no_other_rises_as_far(facts: Facts) -> Check:
 
 
 def no_gene_dominates(facts: Facts) -> Check:
-    """Whether one gene holds so much of the library that its change shifts every other gene."""
+    """Whether one gene holds so much of the library that its change shifts every other gene; or all shift as one."""
     top, recipe = facts.dominance, facts.study.roles.size_factors
     if top is None:
         return Check("Library cannot be judged", "no counts are known", None)
@@ -297,7 +300,19 @@ def no_gene_dominates(facts: Facts) -> Check:
     if top.share > DOMINANT_SHARE:
         sentence = f"{share}: where it varies, every other gene looks changed"
         return Check("One gene dominates the library", sentence, False, short)
+    if one_sided := _one_sided(facts):
+        return Check("The library may have changed", one_sided, False, "totals may have changed")
     return Check("No gene dominates the library", f"the largest, {share}", True)
+
+
+def _one_sided(facts: Facts) -> str:
+    """That over half of all genes pass the FDR and most of them one way, as they do where totals changed; else ""."""
+    passed = facts.genes["fdr"] < facts.fdr
+    n, falling = int(passed.sum()), int((passed & (facts.genes["delta"] < 0)).sum())
+    if 2 * n <= facts.n_genes or max(falling, n - falling) < ONE_SIDED * n:
+        return ""
+    shifts = f"{text.number(n)} of {text.plural(facts.n_genes, 'gene')} shift, most the same way"
+    return f"{shifts}: totals may have changed; compare with other size factors"
 
 
 def _way(top: Dominance) -> str:

@@ -14,10 +14,13 @@ from core.views.compared import Compared, alike_words, cells_words, crumb, numbe
 from core.views.facts import DOMINANT_SHARE, most_that_controls_give
 from core.views.methods import compared_methods
 from core.views.parts import Note, Vital
+from core.views.power import BLIND_FOLD, detectable_fold_of
 from core.views.similar import (
+    CHANGED,
     SimilarView,
     StudyProfiles,
     n_genes,
+    named,
     own_places,
     replicates,
     shared_genes,
@@ -30,7 +33,7 @@ from core.views.text import escape_markdown as name
 AGREE = 0.2
 """Replicates that agree less hold hardly any signal to compare."""
 
-RECIPROCAL_COLUMNS = ("target", "gene", "delta", "log2_fold_change", "fdr", "n_cells", "moves")
+RECIPROCAL_COLUMNS = ("target", "gene", "delta", "log2_fold_change", "fdr", "n_cells", "moves", "detectable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class PairView(Compared):
         Genes that add most to r and change in both.
     reciprocal
         One row for each measured gene that the other target was perturbed in: ``target``, ``gene``, ``delta``,
-        ``log2_fold_change``, ``fdr``, ``n_cells``, ``moves``.
+        ``log2_fold_change``, ``fdr``, ``n_cells``, ``moves``, ``detectable`` (the smallest fold that could be seen).
     reciprocal_words
         The same as a sentence.
     similar
@@ -137,15 +140,18 @@ def pair_view(study: Any, a: str, b: str, ready: StudyProfiles | None = None) ->
         r_drawn=plain_r(genes, own)[0],
         shared=shared,
         reciprocal=pd.concat([m for m in moves if len(m)] or moves[:1], ignore_index=True),
-        reciprocal_words=f"{moves_words(a, b, moves[0])} {moves_words(b, a, moves[1])}",
+        reciprocal_words=" ".join(
+            moves_words(study.modality, *pair, rows) for pair, rows in zip(((a, b), (b, a)), moves, strict=True)
+        ),
         similar=similar_view(study, a, ready),
         definition=ready.definition,
+        scale=ready.scale,
     )
 
 
 def axis_title(target: str, within: str) -> str:
     """Quantity, target and scale in at most 45 characters: ``KLF1: delta, log-normalized, within batch``."""
-    scale = f": delta, log-norm., within {within}" if within else ": delta, log-normalized"
+    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
     return text.plain(target, max(8, 45 - len(scale))) + scale
 
 
@@ -163,6 +169,9 @@ def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str) -> pd.Dat
             "gene": str(study.genes.index[g]),
             "n_cells": int(study.targets["n_cells"][mover]),
             "moves": bool(effects["fdr"].iloc[g] < FDR_THRESHOLD),
+            "detectable": detectable_fold_of(
+                str(study.genes.index[g]), study.genes, study.targets["n_cells"][mover], study.n_control
+            ),
             **{c: float(effects[c].iloc[g]) for c in ("delta", "log2_fold_change", "fdr")},
         }
         for g in places[study.targets.index.get_loc(moved)]
@@ -171,20 +180,24 @@ def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str) -> pd.Dat
     return pd.DataFrame(rows, columns=list(RECIPROCAL_COLUMNS))
 
 
-def moves_words(mover: str, moved: str, rows: pd.DataFrame) -> str:
-    """Whether one target moves another, in a sentence with its numbers."""
+def moves_words(modality: str, mover: str, moved: str, rows: pd.DataFrame) -> str:
+    """Whether perturbing one target moves another, in a sentence with its numbers; "does not" only where seen."""
     if rows.empty:
         same = set(mover.split("+")) & set(moved.split("+"))
         why = "both were perturbed in it" if same else f"{name(moved)} is not among the measured genes"
         return f"Whether {name(mover)} moves {name(moved)} cannot be told: {why}."
-    said = []
-    for row in rows.itertuples():
-        verb = ("raises" if row.delta > 0 else "lowers") if row.moves else "does not move"
-        numbers_said = (
-            f"delta {text.signed(row.delta)}, FDR {text.p_value(row.fdr)}, {text.plural(row.n_cells, 'cell')}"
-        )
-        said.append(f"**{name(mover)} {verb} {name(row.gene)}** ({numbers_said}).")
-    return " ".join(said)
+    return " ".join(_move_words(f"{name(mover)} {modality}", row) for row in rows.itertuples())
+
+
+def _move_words(doing: str, row: Any) -> str:
+    gene, cells = name(row.gene), text.plural(row.n_cells, "cell")
+    found = f"delta {text.signed(row.delta)}, FDR {text.p_value(row.fdr)}"
+    if row.moves:
+        return f"**{doing} {'raises' if row.delta > 0 else 'lowers'} {gene}** ({found}, {cells})."
+    if row.detectable <= BLIND_FOLD:
+        return f"**{doing} does not move {gene}** ({found}, {cells}; {text.fold(row.detectable)} would be seen)."
+    seen = f"only changes above {text.fold(row.detectable)}" if math.isfinite(row.detectable) else "no change"
+    return f"**{doing}: no change of {gene} seen** ({found}, {cells}; {seen} could be seen)."
 
 
 # --------------------------------------------------------------------------------------------- what is said first
@@ -196,7 +209,7 @@ def headline(study: Any, a: str, b: str, r: float, n_r: int, shared: pd.DataFram
         return f"**{name(a)} and {name(b)} cannot be compared**: one of the profiles is constant or not known."
     start = f"**{name(a)} and {name(b)} {alike_words(r)}** (r {text.correlation(r)} over {text.plural(n_r, 'gene')})"
     genes = shared_words(shared.head(3), f"with {name(a)}", f"with {name(b)}") if len(shared) else ""
-    said = f"{start}: {genes}." if genes and abs(r) >= AGREE else f"{start}."
+    said = f"{start}: {named(genes)}." if genes and abs(r) >= AGREE else f"{start}."
     weak = [(t, *replicates(study, t)) for t in (a, b)]
     weak = [(t, agreement, whose) for t, agreement, whose in weak if whose and agreement < AGREE]
     if weak:
@@ -235,10 +248,11 @@ def vitals(
         Vital(
             "Change in both",
             text.short_number(both),
-            f"{text.number(found['alike'])} alike, {text.number(found['unlike'])} opposite",
-            f"Genes at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold in both; {found['x_alone']:,} "
-            f"change with {name(pair[0])} alone, {found['y_alone']:,} with {name(pair[1])} alone. Control sets of "
-            f"either size, against the other controls, call at most so many genes at FDR < {FDR_THRESHOLD:g}.",
+            CHANGED,
+            f"Genes at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold in both, perturbed genes included: "
+            f"{found['alike']:,} alike, {found['unlike']:,} opposite; {found['x_alone']:,} change with {name(pair[0])} "
+            f"alone, {found['y_alone']:,} with {name(pair[1])} alone. Control sets of either size, against the other "
+            f"controls, call at most so many genes at FDR < {FDR_THRESHOLD:g}.",
             beside=_controls_give(study, pair),
         ),
         _moves(*pair, moves[0]),

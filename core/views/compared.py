@@ -41,6 +41,8 @@ class Compared:
         What stands at the axes, and the short names of both sides.
     identity
         Whether equal values are expected: the line is drawn, and both axes have the same limits.
+    scale
+        What the deltas are, in words.
     own_genes
         Genes that were perturbed.
     n_cells
@@ -74,6 +76,7 @@ class Compared:
     fdr: float = FDR_THRESHOLD
     fold: float = FOLD_THRESHOLD
     identity: bool = True
+    scale: str = "log-normalized, pooled"
 
 
 def profile(study: Any, ready: StudyProfiles, target: str) -> pd.DataFrame:

@@ -253,7 +253,7 @@ class Facts:
     @cached_property
     def falls_as_far(self) -> list[tuple[str, float]]:
         """Other genes of which as little is left, with the fraction left, lowest first."""
-        names = _names(self.row.get("falls_as_far", ""))
+        names = [name for name in _names(self.row.get("falls_as_far", "")) if self.passes_fdr(name)]
         limit = self.transcript.left if self.transcript.outcome is Outcome.FALLS else 0.0
         found = [(name, self.fraction_left(name)) for name in names]
         return sorted(((n, f) for n, f in found if not f > max(0.2, limit)), key=lambda pair: pair[1])
@@ -261,7 +261,11 @@ class Facts:
     @cached_property
     def neighbours(self) -> list[str]:
         """Genes next door on the chromosome that fall too."""
-        return _names(self.row.get("neighbours", ""))
+        return [name for name in _names(self.row.get("neighbours", "")) if self.passes_fdr(name)]
+
+    def passes_fdr(self, gene: str) -> bool:
+        """Whether a gene changes by the test that is shown; the study's table names genes by the pooled one."""
+        return gene in self.genes.index and bool(self.genes["fdr"][gene] < self.fdr)
 
     def fraction_left(self, gene: str) -> float:
         """Mean normalized count of a gene, target over control."""

@@ -53,12 +53,21 @@ def detectable_fold(genes: pd.DataFrame, n_target: float, n_control: float, fdr:
     >>> round(detectable_fold(genes, 1000, 5000), 2), round(detectable_fold(genes, 30, 5000), 2)
     (1.15, 2.12)
     """
-    seen = genes["control_mean"] > 0
-    if n_target < 1 or n_control < 1 or not seen.any():
+    return _detectable(genes[genes["control_mean"] > 0], len(genes), n_target, n_control, fdr)
+
+
+def detectable_fold_of(gene: str, genes: pd.DataFrame, n_target: float, n_control: float, fdr: float = 0.05) -> float:
+    """Smallest rise of one gene that this many cells can show, by the rule of :func:`detectable_fold`."""
+    itself = genes.loc[[gene]]
+    return _detectable(itself[itself["control_mean"] > 0], len(genes), n_target, n_control, fdr)
+
+
+def _detectable(seen: pd.DataFrame, n_tested: int, n_target: float, n_control: float, fdr: float) -> float:
+    if n_target < 1 or n_control < 1 or not len(seen):
         return math.inf
-    mean = float(genes.loc[seen, "control_mean"].median())
-    spread = float(np.exp(genes.loc[seen, "dispersions"]).median()) if "dispersions" in genes else math.nan
-    z = NormalDist().inv_cdf(1 - fdr / len(genes) / 2) + NormalDist().inv_cdf(POWER)
+    mean = float(seen["control_mean"].median())
+    spread = float(np.exp(seen["dispersions"]).median()) if "dispersions" in seen else math.nan
+    z = NormalDist().inv_cdf(1 - fdr / n_tested / 2) + NormalDist().inv_cdf(POWER)
     noise = z**2 * (max(spread, 1.0) if math.isfinite(spread) else 1.0) / mean
     half = noise / n_target / 2  # (f - 1)^2 = noise * (f / n_target + 1 / n_control), solved for f - 1
     return 1 + half + math.sqrt(half**2 + noise * (1 / n_target + 1 / n_control))

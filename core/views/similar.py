@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.gene_names import resolve_all
-from core.schema import FDR_THRESHOLD, MEASURABLE_MEAN
+from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, MEASURABLE_MEAN
 from core.stats import similarity
 from core.stats.similarity import Profiles
 from core.views import text
@@ -22,6 +22,9 @@ MIN_EXPRESSED = 10
 
 AGREEMENTS = {"batch_r": "halves of its batches", "guide_r": "its guides"}
 """Columns of the targets' table that say how far replicates agree, the first that is known first."""
+
+CHANGED = f"FDR < {FDR_THRESHOLD:g}, at least {FOLD_THRESHOLD:g}-fold"
+"""What "changes" means wherever targets are compared, in words: beside every number of genes that change."""
 
 LOOKS_ALIKE = 0.3
 """Below this r two profiles are not said to look alike (or opposite)."""
@@ -112,7 +115,7 @@ def study_profiles(study: Any) -> StudyProfiles:
         study.genes.index[profiles.keep],
         layer,
         fdr_layer,
-        f"log-normalized{f', within {within}' if within else ''}",
+        f"log-normalized, {f'within {within}' if within else 'pooled'}",
         definition(profiles, within),
     )
 
@@ -242,18 +245,26 @@ def shared_genes(study: Any, ready: StudyProfiles, i: int, j: int, n: int = 6) -
     -------
     pandas.DataFrame
         At most ``n`` rows, the most telling first: ``gene``; ``share``, what it adds to r; ``delta_a``, ``delta_b``;
-        ``fdr_a``, ``fdr_b``. Only genes at FDR < 0.05 in both, whose deltas have the same sign where r is positive and
-        opposite ones where it is negative.
+        ``fdr_a``, ``fdr_b``. Only genes that change in both (FDR < 0.05 and at least 1.4-fold), whose deltas have the
+        same sign where r is positive and opposite ones where it is negative.
     """
     share, keep = similarity.contributions(ready.profiles, i, j), ready.profiles.keep
     delta_a, delta_b = (np.asarray(study.layer(ready.layer)[k])[keep] for k in (i, j))
     fdr_a, fdr_b = (np.asarray(study.layer(ready.fdr_layer)[k])[keep] for k in (i, j))
     sign = np.sign(np.nansum(share))
-    telling = (fdr_a < FDR_THRESHOLD) & (fdr_b < FDR_THRESHOLD) & (share * sign > 0) & (delta_a * delta_b * sign > 0)
+    both = changed(study, ready, i)[keep] & changed(study, ready, j)[keep]
+    telling = both & (share * sign > 0) & (delta_a * delta_b * sign > 0)
     order = np.flatnonzero(telling)
     order = order[np.argsort(-np.abs(share[order]), kind="stable")[:n]]
     columns = {"share": share, "delta_a": delta_a, "delta_b": delta_b, "fdr_a": fdr_a, "fdr_b": fdr_b}
     return pd.DataFrame({"gene": ready.genes[order].astype(str)} | {c: v[order] for c, v in columns.items()})
+
+
+def changed(study: Any, ready: StudyProfiles, i: int) -> np.ndarray:
+    """Which genes a target changes: FDR < 0.05 and at least 1.4-fold, as on every page by default."""
+    fold = ready.fdr_layer.replace("fdr", "log2_fold_change", 1)
+    large = np.abs(np.asarray(study.layer(fold)[i])) >= math.log2(FOLD_THRESHOLD) - 1e-12
+    return np.asarray((np.asarray(study.layer(ready.fdr_layer)[i]) < FDR_THRESHOLD) & large)
 
 
 def shared_words(genes: pd.DataFrame, here: str = "here", there: str = "there") -> str:
@@ -273,7 +284,7 @@ def shared_words(genes: pd.DataFrame, here: str = "here", there: str = "there") 
         if len(some):
             listed = text.enumerate_words([name(gene) for gene in some["gene"]])
             words.append(f"{listed} {one if len(some) == 1 else many}")
-    return "; ".join(words) or "no single gene passes FDR 0.05 in both"
+    return "; ".join(words) or f"no gene that makes r so changes in both ({CHANGED})"
 
 
 def n_genes(profiles: Profiles, i: int, j: int) -> int:
@@ -306,7 +317,7 @@ def sentence(target: str, similar: pd.DataFrame, opposite: pd.DataFrame) -> str:
             who = f"{name(target)} {words}" if not said else f"It {words}"
             said.append(
                 f"**{who} {name(first['target'])}** (r {text.correlation(first['r'])} over "
-                f"{text.plural(first['n_genes'], 'gene')}): {first['words']}."
+                f"{text.plural(first['n_genes'], 'gene')}): {named(first['words'])}."
             )
         elif sign > 0:
             nearest = (
@@ -314,6 +325,11 @@ def sentence(target: str, similar: pd.DataFrame, opposite: pd.DataFrame) -> str:
             )
             said.append(f"**{name(target)} looks like no other target**{nearest}.")
     return " ".join(said)
+
+
+def named(words: str) -> str:
+    """What genes do in both, with what "changes" means."""
+    return words if not words or CHANGED in words else f"{words} ({CHANGED})"
 
 
 def doubt(study: Any, target: str, others: np.ndarray) -> str:

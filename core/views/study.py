@@ -126,7 +126,7 @@ def study_view(study: Any) -> StudyView:
         roles=roles_table(study.evidence),
         reading_notes=tuple(name(note, 400) for note in study.notes),
         care=cares.shown,
-        care_more=f"and {text.plural(cares.n_more, 'more', 'more')}" if cares.n_more else "",
+        care_more=f"and {text.plural(cares.n_more, 'more', 'more')}." if cares.n_more else "",
         care_note=FEW_NOTE if cares.has_few_yet_many else "",
         left_out=left_out_sentence(study.left_out),
         targets=targets,

@@ -15,7 +15,7 @@ from core.views.compare import AGREE
 from core.views.compared import Compared, alike_words, numbers, plain_r, profile, side_by_side
 from core.views.methods import compared_methods
 from core.views.parts import Vital
-from core.views.similar import StudyProfiles, layers, own_places, replicates, study_profiles
+from core.views.similar import CHANGED, StudyProfiles, layers, own_places, replicates, study_profiles
 from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 
@@ -157,6 +157,7 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
             "both, own genes left out",
         ),
         identity=True,
+        scale=" and ".join(dict.fromkeys(each.scale for each in readies)),
         other_name=text.plain(other.name),
         other_id=other.id,
         twins=(target, twin),
@@ -168,7 +169,7 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
 
 
 def _title(study: Any, within: str) -> str:
-    scale = f": delta, log-norm., within {within}" if within else ": delta, log-normalized"
+    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
     return text.plain(study.name, max(8, 45 - len(scale))) + scale
 
 
@@ -242,7 +243,8 @@ def vitals(
         Vital(
             "Change in both",
             text.short_number(found["alike"] + found["unlike"]),
-            f"{text.number(found['alike'])} alike, {text.number(found['unlike'])} opposite",
+            CHANGED,
+            f"In the test of each study: {found['alike']:,} alike, {found['unlike']:,} opposite.",
         ),
         Vital(
             "Replicates agree, r",

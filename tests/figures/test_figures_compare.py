@@ -1,9 +1,13 @@
 """Heatmaps and pairs by what they encode."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.figures import FIGURES, genes_in_box
+from core.figures.export import thumbnail
 
 
 def test_a_heatmap_has_a_cell_for_every_target_and_gene_with_its_delta(makers, read):
@@ -89,3 +93,23 @@ def test_missing_correlations_are_drawn_as_nothing(makers, read):
     cells = read.rows(read.named(FIGURES["correlation_map"].draw(view).to_dict(), "cells"))
 
     assert sum(c["v"] is None for c in cells) == 12
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_a_heatmap_says_the_values_of_its_colors_at_both_ends_and_zero(makers, read, paper):
+    spec = FIGURES["effect_map"].draw(makers.map(), paper=paper).to_dict()
+
+    strip = read.rows(read.named(spec, "color-key"))
+    assert strip[0]["v"] == -0.5 and strip[-1]["v"] == 0.5 and strip[len(strip) // 2]["v"] == 0
+    said = [unit["encoding"]["text"].get("value") for unit in read.marks(spec, "text")]
+    assert {"falls, to \u22120.50", "0", "rises, to +0.50"} <= set(said)
+
+
+def test_a_small_picture_keeps_the_names_under_a_map_and_cuts_what_is_very_high():
+    def size(width, height):
+        file = io.BytesIO()
+        Image.new("RGB", (width, height)).save(file, "PNG")
+        return Image.open(io.BytesIO(thumbnail(file.getvalue()))).size
+
+    assert size(1000, 1250) == (384, 480)
+    assert size(1000, 3000) == (480, 480)

@@ -35,7 +35,9 @@ def test_genes_that_are_not_drawn_are_counted_in_the_caption():
     view = make_all_genes()
     hidden = int((view.genes["mean_normalized"] < 0.001).sum())
 
-    assert f"{hidden} genes below 0.001 or never seen are not drawn." in FIGURES["mean_dispersion"].caption(view)
+    assert f"{hidden} genes below 0.001 counts a cell or never seen are not drawn" in FIGURES[
+        "mean_dispersion"
+    ].caption(view)
     assert "over all 12,000 cells" in FIGURES["mean_dispersion"].caption(view)
 
 

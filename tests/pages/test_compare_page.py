@@ -73,7 +73,7 @@ def test_what_looks_alike_leads_to_its_comparison(page):
 def test_who_moves_whom_stands_in_a_sentence_and_a_table(page):
     shown = page(a="GENE1", b="GENE2")
 
-    assert "**GENE1 raises GENE2**" in words(shown)
+    assert "**GENE1 knock-down raises GENE2**" in words(shown)
     table = next(t.value for t in shown.dataframe if "n_cells" in t.value)
     assert list(table["gene"]) == ["GENE2", "GENE1"]
 
@@ -102,6 +102,7 @@ def test_a_target_beside_itself_gives_a_sentence(page):
 def test_an_unknown_target_gives_a_sentence(page):
     shown = page(a="NOSUCH", b="GENE1")
 
+    assert shown.title[0].value == "Compare"
     assert "NOSUCH" in shown.error[0].value and not shown.exception
 
 

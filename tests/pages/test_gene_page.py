@@ -49,7 +49,7 @@ def test_a_gene_that_is_not_perturbed_has_no_perturbation_to_show(open_page):
     page = open_page("gene", gene="GENE2")
 
     assert "GENE2 as target" in [header.value for header in page.header]
-    assert "This study perturbs it not at all." in words(page)
+    assert "This study does not perturb it." in words(page)
     assert len(specs(page)) == 2
 
 

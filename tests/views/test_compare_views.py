@@ -8,8 +8,9 @@ from scipy.stats import pearsonr
 from core.errors import OptionError, UnknownTargetError
 from core.store import build_study
 from core.views.combination import combination_view, combinations
-from core.views.compare import pair_view
+from core.views.compare import moves_words, pair_view
 from core.views.compare_map import map_view, named_groups
+from core.views.power import detectable_fold
 from core.views.similar import own_places, similar_view, study_profiles
 from core.views.two_studies import shared_gene_names, studies_view
 from tests.views.compare_screens import DOWN, UP, compare_screen
@@ -127,7 +128,45 @@ def test_who_moves_whom_is_told_with_numbers(study):
     assert abs(rows.loc["GENE2", "delta"]) < 0.15 and rows.loc["GENE2", "moves"] == (rows.loc["GENE2", "fdr"] < 0.05)
     effects = study.effects("GENE1").loc["GENE2"]
     assert rows.loc["GENE1", "fdr"] == pytest.approx(effects["fdr"])
-    assert "**GENE1 raises GENE2**" in view.reciprocal_words
+    assert "**GENE1 knock-down raises GENE2**" in view.reciprocal_words
+
+
+def test_genes_named_as_changed_in_both_are_among_those_counted_and_the_definition_stands_beside_both(study):
+    view = pair_view(study, "GENE1", "GENE2")
+
+    both = view.genes[view.genes["changed_x"] & view.genes["changed_y"]]
+    assert len(view.shared) and set(view.shared["gene"]) <= set(both["gene"])
+    number = next(v for v in view.vitals if v.label == "Change in both")
+    assert number.value == str(len(both)) and number.context == "FDR < 0.05, at least 1.4-fold"
+    assert "(FDR < 0.05, at least 1.4-fold)" in view.headline
+
+
+def test_no_change_is_denied_only_where_it_would_have_been_seen():
+    row = {"target": "HBE1", "gene": "GATA1", "delta": 0.1, "log2_fold_change": 0.1, "fdr": 0.8, "n_cells": 30}
+
+    blind = moves_words("knock-down", "HBE1", "GATA1", pd.DataFrame([row | {"moves": False, "detectable": 3.2}]))
+    seeing = moves_words("knock-down", "HBE1", "GATA1", pd.DataFrame([row | {"moves": False, "detectable": 1.3}]))
+    moved = moves_words("knock-down", "HBE1", "GATA1", pd.DataFrame([row | {"moves": True, "detectable": 3.2}]))
+
+    assert "HBE1 knock-down: no change of GATA1 seen" in blind
+    assert "30 cells; only changes above 3.2-fold could be seen" in blind
+    assert "HBE1 knock-down does not move GATA1" in seeing and "1.3-fold would be seen" in seeing
+    assert "**HBE1 knock-down raises GATA1**" in moved
+
+
+def test_the_smallest_change_seen_is_of_the_gene_itself(study):
+    rows = pair_view(study, "GENE1", "GENE2").reciprocal.set_index("target")
+    genes = study.genes.assign(control_mean=study.genes["control_mean"]["GENE2"])
+    genes["dispersions"] = study.genes["dispersions"]["GENE2"]
+
+    n = study.targets["n_cells"]["GENE1"]
+    assert rows.loc["GENE1", "detectable"] == pytest.approx(detectable_fold(genes, n, study.n_control))
+
+
+def test_deltas_of_a_combination_and_of_a_pair_name_their_kind(study):
+    assert pair_view(study, "GENE1", "GENE2").scale == "log-normalized, within batch"
+    view = combination_view(study, "GENE1+GENE4")
+    assert view.scale == "log-normalized, pooled" and view.y_title.endswith("pooled")
 
 
 def test_a_combination_and_its_part_are_said_to_share_a_gene(study):

@@ -297,6 +297,40 @@ def test_other_genes_that_fall_as_far_are_named_with_what_is_left_of_them():
     assert "HVCN1 (2\u00a0% left) and SP1 (3\u00a0% left)" in found.sentence
 
 
+def test_a_gene_that_does_not_pass_the_fdr_that_is_shown_is_not_said_to_be_silenced():
+    study = fake_study(strata=True)
+    table = study.tables["ACAT2"].copy()
+    table.loc["HVCN1", "fdr_stratified"] = 0.2
+    study.tables["ACAT2"] = table
+
+    within = check(perturbation_view(study, "ACAT2"), DEPTH)
+    pooled = check(perturbation_view(study, "ACAT2", stratified=False), DEPTH)
+
+    assert "SP1" in within.sentence and "HVCN1" not in within.sentence
+    assert "HVCN1" in pooled.sentence
+
+
+def _shifted(study, falling):
+    """The same study with 60 % of ACAT2's genes shifted a little, a share of them down."""
+    table = study.tables["ACAT2"].copy()
+    others = [g for g in table.index if g not in ("ACAT2", "HVCN1", "SP1")][: round(0.6 * len(table))]
+    n_falling = round(falling * len(others))
+    table.loc[others, "fdr"] = 1e-4
+    table.loc[others, "delta"] = np.where(np.arange(len(others)) < n_falling, -0.05, 0.05)
+    study.tables["ACAT2"] = table
+    return study
+
+
+def test_where_most_genes_shift_one_way_the_library_is_not_ticked():
+    one_way = check(perturbation_view(_shifted(fake_study(), 0.9), "ACAT2"), DOMINANCE)
+    both_ways = check(perturbation_view(_shifted(fake_study(), 0.5), "ACAT2"), DOMINANCE)
+
+    assert one_way.passed is False and one_way.title == "The library may have changed"
+    assert "of 300 genes shift, most the same way: totals may have changed" in one_way.sentence
+    assert "compare with other size factors" in one_way.sentence
+    assert both_ways.passed is True
+
+
 def test_a_guide_that_fails_is_named():
     found = check(perturbation_view(STUDY, "FAILG"), GUIDES)
 

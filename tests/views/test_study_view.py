@@ -125,7 +125,7 @@ def test_at_most_eight_lines_of_care_are_shown_and_the_rest_is_counted():
     view = study_view(study)
 
     assert len(view.care) == 8
-    assert view.care_more == "and 9 more"
+    assert view.care_more == "and 9 more."
 
 
 def test_many_targets_of_one_lesser_kind_share_a_line():

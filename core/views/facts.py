@@ -514,9 +514,9 @@ def most_that_controls_give(control_sets: pd.DataFrame, n_cells: np.ndarray) -> 
 
 
 def controls_words(found: Calibration) -> str:
-    """What stands beside a count of genes: ``control sets up to 2, worst guide 23``; "" where there are no sets."""
+    """What stands beside a count of genes: ``control sets up to 2, a guide 23``; "" where there are no sets."""
     sets = [f"control sets up to {text.number(found.maximum)}"] if found.n_sets else []
-    guide = [f"{'worst guide' if sets else 'worst control guide'} {text.number(found.worst)}"]
+    guide = [f"{'a guide' if sets else 'a control guide'} {text.number(found.worst)}"]
     return ", ".join(sets + (guide if found.n_guides and found.worst > found.maximum else []))
 
 

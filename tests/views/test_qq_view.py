@@ -95,7 +95,7 @@ def test_without_random_sets_it_is_not_known():
 
 
 def test_the_words_beside_a_count_name_the_worst_guide_where_it_calls_more():
-    assert controls_words(calibration(SETS, 200)) == "control sets up to 4, worst guide 23"
+    assert controls_words(calibration(SETS, 200)) == "control sets up to 4, a guide 23"
     assert controls_words(calibration(SETS[SETS["name"] != "nt_1"], 200)) == "control sets up to 4"
 
 

@@ -24,7 +24,7 @@ KERNELS := $(shell find core -name '_kernels.py' 2>/dev/null)
 WARM_STAMP := .venv/.warm-$(call hash,requirements.txt $(KERNELS))
 
 BROWSER = $(shell command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null | head -n 1)
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+PYTEST_ARGS ?= -n 2
 
 .PHONY: help run test walks check fix bench bench-vcc clean
 
@@ -47,7 +47,8 @@ test: $(DEV_STAMP) $(WARM_STAMP)
 			echo "To run them: sudo apt install chromium fonts-liberation. To go on without: SKIP_BROWSER=1 make test"
 		fi
 	fi
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser  # one browser at a time, beside nothing else
 	if [ -n "$$missing" ] && [ -z "$${SKIP_BROWSER:-}" ]; then
 		echo "The browser tests did not run: not passed. SKIP_BROWSER=1 accepts that."
 		exit 1

@@ -56,7 +56,6 @@ def find_browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run, and long walks that were not asked for."""
     not_asked = pytest.mark.skip(reason="takes minutes: run by `make walks`")
@@ -67,10 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(without_data)
         if "long_walk" in item.keywords and not os.environ.get("LONG_WALKS"):
             item.add_marker(not_asked)
-        if "browser" in item.keywords:
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one server and one browser at a time
-            if find_browser() is None:
-                item.add_marker(without_browser)
+        if "browser" in item.keywords and find_browser() is None:
+            item.add_marker(without_browser)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

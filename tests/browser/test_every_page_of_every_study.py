@@ -13,7 +13,9 @@ pytestmark = pytest.mark.browser
 STUDIES = [
     pytest.param("server", "demo", id="demo"),
     *(
-        pytest.param("real_server", name, id=name.partition("_")[0], marks=[pytest.mark.real_data, pytest.mark.long_walk])
+        pytest.param(
+            "real_server", name, id=name.partition("_")[0], marks=[pytest.mark.real_data, pytest.mark.long_walk]
+        )
         for name in REAL_SCREENS
     ),
 ]

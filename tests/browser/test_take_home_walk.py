@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 
 import openpyxl
 import pytest
@@ -30,6 +31,12 @@ def downloaded(page: Page, button) -> tuple[str, bytes]:
     with page.expect_download() as download:
         button.click()
     return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept_yet(server):
+    """Other walks export figures too, from the same data root."""
+    shutil.rmtree(server.data_root / "kept", ignore_errors=True)
 
 
 def export(page: Page, card: str, *, download: bool) -> None:

@@ -13,7 +13,7 @@ from core.stats.cell_state import G2M, S, Shift, phases, shift
 from core.stats.fdr import benjamini_hochberg
 from core.store.cell_state import FEWEST, CellStates
 from core.views import text
-from core.views.methods import Methods
+from core.views.about import AboutTarget, about_target
 from core.views.perturbation import PerturbationView
 from core.views.power import TOO_FEW_CELLS
 from core.views.text import escape_markdown
@@ -32,13 +32,11 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class CellStateView:
+class CellStateView(AboutTarget):
     """How the cells of a target differ from controls beyond single genes.
 
     Parameters
     ----------
-    study_name, fingerprint, simulated, target, modality, n_target, n_control, methods
-        As of the perturbation.
     rows
         One row a quantity, columns :data:`COLUMNS`: medians or shares of either side, ``auc`` with its 95 % interval,
         the test, ``role`` (``up``, ``down`` or ``neutral``).
@@ -52,14 +50,6 @@ class CellStateView:
         Cells of the target beside those of the study's other targets, in sentences.
     """
 
-    study_name: str
-    fingerprint: str
-    simulated: bool
-    target: str
-    modality: str
-    n_target: int
-    n_control: int
-    methods: Methods
     rows: pd.DataFrame
     title: str
     within: str
@@ -90,14 +80,7 @@ def cell_state_view(study: Any, view: PerturbationView, states: CellStates) -> C
     ]
     rows = _table(found) if view.n_target >= TOO_FEW_CELLS else _table([])
     return CellStateView(
-        study_name=view.study_name,
-        fingerprint=view.fingerprint,
-        simulated=view.simulated,
-        target=view.target,
-        modality=view.modality,
-        n_target=view.n_target,
-        n_control=view.n_control,
-        methods=view.methods,
+        **about_target(view),
         rows=rows,
         title=_title(rows),
         within=within,

@@ -11,11 +11,12 @@ from core.errors import OptionError
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD
 from core.stats.interaction import Cells, Estimate, Interaction, interaction
 from core.views import text
-from core.views.compared import Compared, by_gene, cells_words, crumb, profile
+from core.views.about import crumb
+from core.views.compared import Compared, axis_title, by_gene, cells_words, profile
 from core.views.facts import most_that_controls_give
-from core.views.methods import compared_methods
+from core.views.methods import methods_of
 from core.views.parts import Note, Vital
-from core.views.similar import StudyProfiles, own_places, study_profiles
+from core.views.similar import StudyProfiles, study_profiles
 from core.views.text import escape_markdown as name
 from core.views.transcript import split_combination
 
@@ -86,9 +87,7 @@ def combination_view(study: Any, target: str, ready: StudyProfiles | None = None
     study.effects(target)
     parts, missing = split_parts(study, target)
     ready = ready or study_profiles(study)
-    index = study.targets.index
-    places = own_places(study)
-    own = sorted({g for t in (target, *parts) for g in places[index.get_loc(t)]})
+    own = sorted({g for t in (target, *parts) for g in ready.own_of(t)})
     keep = np.zeros(study.n_genes, bool)
     keep[ready.profiles.keep] = True
     keep[own] = False
@@ -96,14 +95,14 @@ def combination_view(study: Any, target: str, ready: StudyProfiles | None = None
     found = interaction(cells[0], cells[1:-1], cells[-1], keep)
     verdict = verdict_of(found.slope, bool(missing))
     genes = gene_rows(study, ready, target, parts)
-    subject = f"{text.plain(target, 40)}"
+    subject = text.plain(target, 40)
     alone = text.enumerate_words([text.plain(p, 16) for p in parts])
     return CombinationView(
         key=f"combination {target}",
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=crumb(study, "combinations"),
+        crumb=crumb(study, [name(study.name), "combinations", "observed"]),
         title=subject,
         target=subject,
         modality="combined",
@@ -111,17 +110,17 @@ def combination_view(study: Any, target: str, ready: StudyProfiles | None = None
         vitals=vitals(study, target, parts, found),
         notes=(Note("info", f"**{MISSING.format(name(missing[0]))}**"),) if missing else (),
         genes=genes,
-        x_title=text.plain(f"{' + '.join(text.plain(p, 12) for p in parts)}: delta, log-norm., pooled", 45),
-        y_title=text.plain(f"{text.plain(target, 22)}: delta, log-norm., pooled", 45),
+        x_title=axis_title(" + ".join(text.plain(p, 12) for p in parts), ""),
+        y_title=axis_title(target, ""),
         x_name="expected" if len(parts) > 1 else text.plain(parts[0], 24),
         y_name="observed",
         own_genes=tuple(str(study.genes.index[g]) for g in own),
         n_cells=int(sum(study.targets["n_cells"][t] for t in (target, *parts)) + study.n_control),
         said=f"Dots: genes that change at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold in any; in "
         "color those that change in the combination. On the dashed line effects add up.",
-        methods=compared_methods(
+        methods=methods_of(
             study,
-            f"{cells_words(study, (target, *parts))}",
+            cells_words(study, (target, *parts)),
             "",
             f"expected: sum of the deltas of {alone}; {INTERACTION_HELP.rstrip('.')}; {interval_words(found)}",
         ),
@@ -154,11 +153,11 @@ def gene_rows(study: Any, ready: StudyProfiles, target: str, parts: tuple[str, .
 
     Deltas are pooled, as the interaction takes them.
     """
-    tables = [study.effects(t) for t in (target, *parts)]
-    changed = [profile(study, ready, t)["changed"].fillna(False).to_numpy(bool) for t in (target, *parts)]
-    observed, *alone = (table["delta"].to_numpy(float) for table in tables)
+    tables = [profile(study, ready, t) for t in (target, *parts)]
+    changed = [table["changed"].fillna(False).to_numpy(bool) for table in tables]
+    observed, *alone = (table["delta_pooled"].to_numpy(float) for table in tables)
     expected = np.sum(alone, axis=0)
-    lowest = np.min([table["fdr"].to_numpy(float) for table in tables[1:]], axis=0)
+    lowest = np.min([table["fdr_pooled"].to_numpy(float) for table in tables[1:]], axis=0)
     role = np.where(changed[0], np.where(observed > 0, "up", "down"), "neutral").astype(object)
     table = pd.DataFrame(
         {
@@ -166,7 +165,7 @@ def gene_rows(study: Any, ready: StudyProfiles, target: str, parts: tuple[str, .
             "x": expected,
             "y": observed,
             "fdr_x": lowest,
-            "fdr_y": tables[0]["fdr"].to_numpy(float),
+            "fdr_y": tables[0]["fdr_pooled"].to_numpy(float),
             "changed_x": np.any(changed[1:], axis=0),
             "changed_y": changed[0],
             "changed": np.any(changed, axis=0),

@@ -10,9 +10,19 @@ from core.errors import OptionError
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD
 from core.stats import similarity
 from core.views import text
-from core.views.compared import Compared, alike_words, cells_words, crumb, numbers, plain_r, profile, side_by_side
-from core.views.facts import DOMINANT_SHARE, most_that_controls_give
-from core.views.methods import compared_methods
+from core.views.about import crumb
+from core.views.compared import (
+    Compared,
+    alike_words,
+    axis_title,
+    cells_words,
+    numbers,
+    plain_r,
+    profile,
+    side_by_side,
+)
+from core.views.facts import DOMINANT_SHARE, most_that_controls_give, strength_counts
+from core.views.methods import methods_of
 from core.views.parts import Note, Vital
 from core.views.power import BLIND_FOLD, detectable_fold_of
 from core.views.similar import (
@@ -21,7 +31,6 @@ from core.views.similar import (
     StudyProfiles,
     n_genes,
     named,
-    own_places,
     replicates,
     shared_genes,
     shared_words,
@@ -96,14 +105,14 @@ def pair_view(study: Any, a: str, b: str, ready: StudyProfiles | None = None) ->
     if a == b:
         raise OptionError(f"{a} is on both sides. Choose another target to compare it with.")
     ready = ready or study_profiles(study)
-    genes = side_by_side(profile(study, ready, a), profile(study, ready, b))
+    profiles = {target: profile(study, ready, target) for target in (a, b)}
+    genes = side_by_side(profiles[a], profiles[b])
     i, j = (ready.targets.get_loc(target) for target in (a, b))
     r = float(similarity.correlate(ready.profiles, [i], [j])[0, 0])
     n_r = n_genes(ready.profiles, i, j)
-    places = own_places(study)
-    own = tuple(dict.fromkeys(str(study.genes.index[g]) for k in (i, j) for g in places[k]))
+    own = tuple(dict.fromkeys(str(study.genes.index[g]) for k in (i, j) for g in ready.own[k]))
     shared = shared_genes(study, ready, i, j)
-    moves = [moved_by(study, ready, *pair) for pair in ((a, b), (b, a))]
+    moves = [moved_by(study, ready, *pair, profiles[pair[0]]) for pair in ((a, b), (b, a))]
     target = f"{text.plain(a, 30)} and {text.plain(b, 30)}"
     within = ready.scale.partition(", within ")[2]
     return PairView(
@@ -111,7 +120,7 @@ def pair_view(study: Any, a: str, b: str, ready: StudyProfiles | None = None) ->
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=crumb(study, f"two of {text.plural(len(study.targets), 'target')}"),
+        crumb=crumb(study, [name(study.name), f"two of {text.plural(len(study.targets), 'target')}", "observed"]),
         title=target,
         target=target,
         modality="compared",
@@ -127,10 +136,10 @@ def pair_view(study: Any, a: str, b: str, ready: StudyProfiles | None = None) ->
         n_cells=int(study.targets["n_cells"][[a, b]].sum() + study.n_control),
         said=f"Dots: genes that change in either at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold; in "
         "color those that change in both.",
-        methods=compared_methods(
+        methods=methods_of(
             study,
             cells_words(study, (a, b)),
-            within if ready.fdr_layer != "fdr" else "",
+            within if ready.stratified else "",
             f"changed: FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold; {ready.definition.rstrip('.')}",
         ),
         a=a,
@@ -149,20 +158,15 @@ def pair_view(study: Any, a: str, b: str, ready: StudyProfiles | None = None) ->
     )
 
 
-def axis_title(target: str, within: str) -> str:
-    """Quantity, target and scale in at most 45 characters: ``KLF1: delta, log-normalized, within batch``."""
-    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
-    return text.plain(target, max(8, 45 - len(scale))) + scale
-
-
 # ------------------------------------------------------------------------------------------------ who moves whom
 
 
-def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str) -> pd.DataFrame:
-    """What one target does to the genes that another was perturbed in; no row where none is measured."""
-    effects = profile(study, ready, mover)
-    places = own_places(study)
-    mine = set(places[study.targets.index.get_loc(mover)])
+def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str, effects: pd.DataFrame) -> pd.DataFrame:
+    """What one target does to the genes that another was perturbed in; no row where none is measured.
+
+    ``effects`` is the mover's :func:`core.views.compared.profile`.
+    """
+    mine = set(ready.own_of(mover))
     rows = [
         {
             "target": mover,
@@ -174,7 +178,7 @@ def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str) -> pd.Dat
             ),
             **{c: float(effects[c].iloc[g]) for c in ("delta", "log2_fold_change", "fdr")},
         }
-        for g in places[study.targets.index.get_loc(moved)]
+        for g in ready.own_of(moved)
         if g not in mine  # a gene that both were perturbed in tells nothing
     ]
     return pd.DataFrame(rows, columns=list(RECIPROCAL_COLUMNS))
@@ -214,20 +218,13 @@ def headline(study: Any, a: str, b: str, r: float, n_r: int, shared: pd.DataFram
     weak = [(t, agreement, whose) for t, agreement, whose in weak if whose and agreement < AGREE]
     if weak:
         t, agreement, whose = min(weak, key=lambda found: found[1])
-        said += (
-            f" {text.capitalized(whose.removeprefix('its '))} of {name(t)} agree at r {text.correlation(agreement)} "
-        )
-        said += "only: little is there to compare."
-    elif silent := [t for t in (a, b) if study.targets[_significant(study)][t] == 0]:
-        said += (
-            f" {text.enumerate_words([name(t) for t in silent])} {'change' if len(silent) > 1 else 'changes'} no gene "
-        )
-        said += "at FDR < 0.05: lean little on r."
-    return said.replace("Halves of its batches of", "Batch halves of")
-
-
-def _significant(study: Any) -> str:
-    return "n_significant_stratified" if study.stratified_default else "n_significant"
+        agree = f"{text.capitalized(whose)} of {name(t)} agree at r {text.correlation(agreement)} only"
+        return f"{said} {agree}: little is there to compare."
+    counts = strength_counts(study, study.stratified_default)
+    if silent := [t for t in (a, b) if counts[t] == 0]:
+        who = f"{text.enumerate_words([name(t) for t in silent])} {'change' if len(silent) > 1 else 'changes'}"
+        return f"{said} {who} no gene at FDR < 0.05: lean little on r."
+    return said
 
 
 def vitals(
@@ -277,8 +274,7 @@ def _agreement(study: Any, pair: tuple[str, str]) -> Vital:
     if not all(whose for _, whose in known):
         return Vital("Replicates agree, r", text.NOTHING, "not known for both", help_text)
     (ra, whose_a), (rb, _) = known
-    kind = "batch halves" if "batch" in whose_a else "guides"
-    context = f"{kind}; {text.correlation(ra)} and {text.correlation(rb)}"
+    context = f"{whose_a}; {text.correlation(ra)} and {text.correlation(rb)}"
     return Vital("Replicates agree, r", text.correlation(min(ra, rb)), context, help_text, min(ra, rb) < AGREE)
 
 

@@ -12,8 +12,9 @@ from core.errors import OptionError
 from core.schema import FDR_THRESHOLD
 from core.stats import similarity
 from core.views import text
-from core.views.compared import crumb
-from core.views.methods import Methods, compared_methods
+from core.views.about import crumb
+from core.views.facts import strength_counts
+from core.views.methods import Methods, methods_of
 from core.views.power import TOO_FEW_CELLS
 from core.views.similar import StudyProfiles, study_profiles
 from core.views.text import escape_markdown as name
@@ -131,7 +132,9 @@ def map_view(
     order, letters = clustered(r)
     rows = [rows[k] for k in order]
     keep = ready.profiles.keep
-    delta, fdr = (np.stack([np.asarray(study.layer(layer)[k])[keep] for k in rows]) for layer in _layers(ready))
+    delta, fdr = (
+        np.stack([np.asarray(study.layer(layer)[k])[keep] for k in rows]) for layer in (ready.layer, ready.fdr_layer)
+    )
     columns = shown_genes(ready, rows, delta, fdr, n_genes)
     columns = columns[gene_order(delta[:, columns])]
     r = r[np.ix_(order, order)]
@@ -139,13 +142,13 @@ def map_view(
     background = np.zeros(study.n_genes, bool)
     background[keep] = True
     shown = delta[:, columns]
-    within = ready.scale.partition(", within ")[2] if ready.fdr_layer != "fdr" else ""
+    within = ready.scale.partition(", within ")[2] if ready.stratified else ""
     return MapView(
         key=f"map {n_targets} {n_genes} {' '.join(marked)}",
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=crumb(study, text.plural(len(study.targets), "target")),
+        crumb=crumb(study, [name(study.name), text.plural(len(study.targets), "target"), "observed"]),
         targets=tuple(str(ready.targets[k]) for k in rows),
         genes=tuple(ready.genes[columns].astype(str)),
         delta=shown,
@@ -160,7 +163,7 @@ def map_view(
         definition=ready.definition,
         headline=headline(groups, len(rows)),
         n_cells=study.n_cells,
-        methods=compared_methods(
+        methods=methods_of(
             study,
             f"{text.plain(study.name)}: {text.plural(len(rows), 'target')}",
             within,
@@ -170,16 +173,11 @@ def map_view(
     )
 
 
-def _layers(ready: StudyProfiles) -> tuple[str, str]:
-    return ready.layer, ready.fdr_layer
-
-
 def shown_targets(study: Any, ready: StudyProfiles, n: int, marked: Sequence[str]) -> list[int]:
     """Numbers of the targets with most genes at FDR < 0.05 that have a profile, and the marked ones among them."""
-    column = "n_significant_stratified" if ready.fdr_layer != "fdr" else "n_significant"
     known = (ready.profiles.squares > 0) & (study.targets["n_cells"].to_numpy() >= TOO_FEW_CELLS)
     asked = np.isin(ready.targets.to_numpy(dtype=object), list(marked)) & (ready.profiles.squares > 0)
-    order = np.lexsort((-study.targets[column].to_numpy(), ~asked))
+    order = np.lexsort((-strength_counts(study, ready.stratified).to_numpy(), ~asked))
     return [int(k) for k in order if known[k] or asked[k]][:n]
 
 
@@ -201,13 +199,9 @@ def color_limit(delta: np.ndarray) -> float:
 
 def clustered(r: np.ndarray) -> tuple[list[int], list[str]]:
     """Order of the leaves by average linkage of 1 - r, and each leaf's group: a letter, "" where it is alone."""
-    from scipy.cluster.hierarchy import fcluster, leaves_list, linkage  # 0.1 s, and only maps need it
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import fcluster, leaves_list
 
-    distance = 1 - np.nan_to_num(np.asarray(r, float))
-    distance = (distance + distance.T) / 2
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.maximum(distance, 0), checks=False), "average", optimal_ordering=True)
+    tree = _tree(r)
     order = [int(k) for k in leaves_list(tree)]
     cut = fcluster(tree, 1 - GROUP_R, "distance")[order]
     letters: list[str] = []
@@ -227,16 +221,24 @@ def _letter(k: int) -> str:
 
 def gene_order(delta: np.ndarray) -> np.ndarray:
     """Order of the genes by average linkage of one minus their correlation over the shown targets."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import leaves_list
 
     if delta.shape[1] < 3:
         return np.arange(delta.shape[1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance = 1 - np.nan_to_num(np.corrcoef(np.nan_to_num(delta), rowvar=False))
+        r = np.corrcoef(np.nan_to_num(delta), rowvar=False)
+    return np.asarray(leaves_list(_tree(r)))
+
+
+def _tree(r: np.ndarray) -> np.ndarray:
+    """Average linkage of 1 - r, the leaves in the order that puts the nearest side by side."""
+    from scipy.cluster.hierarchy import linkage  # 0.1 s, and only maps need it
+    from scipy.spatial.distance import squareform
+
+    distance = 1 - np.nan_to_num(np.asarray(r, float))
+    distance = (distance + distance.T) / 2
     np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.maximum(distance, 0), checks=False), "average", optimal_ordering=True)
-    return np.asarray(leaves_list(tree))
+    return np.asarray(linkage(squareform(np.maximum(distance, 0), checks=False), "average", optimal_ordering=True))
 
 
 # ------------------------------------------------------------------------------------------------------- groups

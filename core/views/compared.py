@@ -13,8 +13,6 @@ from core.views.facts import gene_table
 from core.views.methods import Methods
 from core.views.parts import Note, Vital
 from core.views.similar import StudyProfiles
-from core.views.subset import crumb_words
-from core.views.text import escape_markdown as name
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +78,17 @@ class Compared:
 
 
 def profile(study: Any, ready: StudyProfiles, target: str) -> pd.DataFrame:
-    """A target's genes in the study's order: ``delta`` as similarity takes it, ``fdr``, ``changed``, ``delta_se``."""
-    stratified = ready.fdr_layer != "fdr"
-    table = gene_table(study.effects(target), study.genes, FDR_THRESHOLD, FOLD_THRESHOLD, stratified)
+    """A target's genes in the study's order.
+
+    Columns ``delta`` as similarity takes it, ``log2_fold_change``, ``fdr``, ``changed``; and what is pooled over
+    batches and strata, ``delta_pooled`` and ``fdr_pooled``.
+    """
+    effects = study.effects(target)
+    table = gene_table(effects, study.genes, FDR_THRESHOLD, FOLD_THRESHOLD, ready.stratified)
     table = table.set_index("gene").reindex(study.genes.index.astype(str))
     delta = np.asarray(study.layer(ready.layer)[study.targets.index.get_loc(target)])
-    return table[["log2_fold_change", "fdr", "changed"]].assign(delta=delta)
+    pooled = {f"{column}_pooled": effects[column].to_numpy() for column in ("delta", "fdr")}
+    return table[["log2_fold_change", "fdr", "changed"]].assign(delta=delta, **pooled)
 
 
 def side_by_side(x: pd.DataFrame, y: pd.DataFrame) -> pd.DataFrame:
@@ -148,10 +151,10 @@ def alike_words(r: float) -> str:
     return next((words for least, words in cases if r >= least), "go opposite ways")
 
 
-def crumb(study: Any, what: str) -> str:
-    """Study, what is compared, observed, simulated."""
-    simulated = ["simulated"] if study.simulated else []
-    return " · ".join([name(study.name), what, "observed", *simulated, *crumb_words(study)])
+def axis_title(subject: str, within: str) -> str:
+    """Quantity, subject and scale in at most 45 characters: ``KLF1: delta, log-norm., within batch``."""
+    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
+    return text.plain(subject, max(8, 45 - len(scale))) + scale
 
 
 def cells_words(study: Any, targets: Sequence[str]) -> str:

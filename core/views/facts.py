@@ -296,9 +296,12 @@ class Facts:
 
     @property
     def controls_give_as_many(self) -> bool:
-        """Whether some random set of control cells calls as many genes as this target does beside its own."""
+        """Whether some random set of control cells calls as many genes as this target does beside its own.
+
+        Control sets are counted over all genes: where only some are tested nothing can be said.
+        """
         found = self.calibration
-        return found.n_sets > 0 and 0 < self.significant_others_here <= found.maximum
+        return found.n_sets > 0 and not self.seen_in and 0 < self.significant_others_here <= found.maximum
 
     @property
     def controls_give_many(self) -> bool:
@@ -355,12 +358,7 @@ def gather(
     UnknownTargetError
         If the study does not perturb the target.
     """
-    if not 0 < fdr <= 1:
-        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
-    if not (math.isfinite(fold) and fold >= 1):
-        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
-    if stratified and not study.has_strata:
-        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
+    check_thresholds(study, fdr, fold, stratified)
     stratified = bool(study.stratified_default) if stratified is None else stratified
     if seen_in < 0:
         raise OptionError(f"A gene cannot be seen in {seen_in} cells; choose 0 (all genes) or more.")
@@ -396,6 +394,27 @@ def _transcripts(
     if len(parts) == 1:
         return (own_transcript(target, row),)
     return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
+
+
+def check_thresholds(study: Any, fdr: float, fold: float, stratified: bool | None) -> None:
+    """Refuse thresholds that make no sense.
+
+    Raises
+    ------
+    OptionError
+        If one is out of its range, or the study has no strata to compare within.
+    """
+    if not 0 < fdr <= 1:
+        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
+    if not (math.isfinite(fold) and fold >= 1):
+        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
+    if stratified and not study.has_strata:
+        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
+
+
+def has_changed(fdr: Any, log2_fold_change: Any, below: float, fold: float) -> Any:
+    """Which effects (arrays or columns alike) have an FDR below a threshold and are at least so many fold."""
+    return (fdr < below) & (np.abs(log2_fold_change) >= math.log2(fold) - 1e-12)
 
 
 def over_genes_seen(effects: pd.DataFrame, least: int, n_target: int, n_control: int) -> pd.DataFrame:
@@ -438,7 +457,7 @@ def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: flo
         for column, twin in EFFECT_COLUMNS.items():
             if twin in effects:
                 table[column] = effects[twin]
-    changed = (table["fdr"] < fdr) & (table["log2_fold_change"].abs() >= math.log2(fold) - 1e-12)
+    changed = has_changed(table["fdr"], table["log2_fold_change"], fdr, fold)
     role = np.where(~changed, "neutral", np.where(table["delta"] < 0, "down", "up"))
     variable = genes["highly_variable"].reindex(table.index)
     table = table.assign(

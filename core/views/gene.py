@@ -10,6 +10,7 @@ import pandas as pd
 from core.data.gene_names import KnownNames, known_names
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
+from core.views.about import crumb
 from core.views.facts import stratum_word
 from core.views.gene_cautions import cautions
 from core.views.genes import tells_variable_genes
@@ -17,8 +18,7 @@ from core.views.methods import Methods, gene_methods, scale_name, test_name
 from core.views.movers import movers_table
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView, perturbation_view
-from core.views.power import BLIND_FOLD, detectable_fold
-from core.views.subset import crumb_words
+from core.views.power import BLIND_FOLD, detectable_fold_of
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, split_combination
 
@@ -148,7 +148,7 @@ def gene_view(
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=_crumb(study, word),
+        crumb=crumb(study, [name(study.name), "gene", "observed"], [f"within {name(word)}"] if word else []),
         gene=gene,
         title=text.plain(gene, 60),
         headline=_headline(facts),
@@ -214,18 +214,8 @@ class GeneFacts:
     @property
     def detectable(self) -> float:
         """The smallest rise that a target of median size could show in this gene."""
-        n, median = len(self.study.genes), float(self.study.targets["n_cells"].median())
-        alike = pd.DataFrame(
-            {"control_mean": float(self.controls["ctrl_mean_normalized"]), "dispersions": self.row["dispersions"]},
-            index=range(n),
-        )
-        return detectable_fold(alike, median, self.study.n_control, self.fdr)
-
-
-def _crumb(study: Any, word: str) -> str:
-    within = [f"within {name(word)}"] if word else []
-    simulated = ["simulated"] if study.simulated else []
-    return " · ".join([name(study.name), "gene", "observed", *simulated, *crumb_words(study), *within])
+        median = float(self.study.targets["n_cells"].median())
+        return detectable_fold_of(self.gene, self.study.genes, median, self.study.n_control, self.fdr)
 
 
 # --------------------------------------------------------------------------------------------------- sentences

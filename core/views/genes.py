@@ -10,9 +10,9 @@ import pandas as pd
 
 from core.errors import OptionError
 from core.views import text
+from core.views.about import crumb
 from core.views.methods import Methods, study_methods
 from core.views.parts import Note, Vital
-from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 
 QUADRANTS = ("informative", "housekeeping", "rare signal", "little information")
@@ -100,7 +100,7 @@ def genes_view(study: Any, *, mean_cut: float | None = None, dispersion_cut: flo
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=_crumb(study),
+        crumb=crumb(study, [name(study.name), text.plural(study.n_control, "control cell")]),
         title="Genes",
         headline=_headline(study, table),
         n_cells=int(study.n_cells),
@@ -149,13 +149,6 @@ def quadrants(table: pd.DataFrame, mean_cut: float, dispersion_cut: float) -> np
 
 
 # --------------------------------------------------------------------------------------------------------- words
-
-
-def _crumb(study: Any) -> str:
-    simulated = ["simulated"] if study.simulated else []
-    return " · ".join(
-        [name(study.name), f"{text.plural(study.n_control, 'control cell')}", *simulated, *crumb_words(study)]
-    )
 
 
 def _headline(study: Any, table: pd.DataFrame) -> str:

@@ -161,7 +161,7 @@ def _strata(facts: Facts) -> str:
 
 
 def _controls_give(facts: Facts) -> str:
-    if facts.controls_give_as_many and not facts.seen_in:
+    if facts.controls_give_as_many:
         return "a random control set gives as many"
     if facts.controls_give_many:
         found = facts.calibration

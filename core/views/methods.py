@@ -64,7 +64,7 @@ def target_methods(facts: Facts) -> Methods:
     word = facts.stratum_word if facts.stratified else ""
     seen = f" seen in at least {facts.seen_in} cells of either group" if facts.seen_in else ""
     tested = f"{text.plural(facts.n_tested, 'gene')}{seen}"
-    return _methods(facts.study, who, word, changed, facts.left_out_of_totals, tested)
+    return methods_of(facts.study, who, word, changed, facts.left_out_of_totals, tested)
 
 
 def gene_methods(study: Any, gene: str, word: str, fdr: float, fold: float) -> Methods:
@@ -75,22 +75,21 @@ def gene_methods(study: Any, gene: str, word: str, fdr: float, fold: float) -> M
     )
     targets = text.plural(len(study.targets), "target")
     who = f"{text.plain(gene, 60)} in {text.plural(study.n_perturbed, 'cell')} of {targets}"
-    return _methods(study, who, word, changed)
+    return methods_of(study, who, word, changed)
 
 
 def study_methods(study: Any) -> Methods:
     """What a paper should say of a study's figures and tables."""
     targets, cells = text.plural(len(study.targets), "target"), text.plural(study.n_perturbed, "cell")
     word = stratum_word(study) if study.stratified_default else ""
-    return _methods(study, f"{text.plain(study.name)}: {targets}, {cells}", word, "changed: FDR < 0.05")
+    return methods_of(study, f"{text.plain(study.name)}: {targets}, {cells}", word, "changed: FDR < 0.05")
 
 
-def compared_methods(study: Any, who: str, word: str, changed: str) -> Methods:
-    """What a paper should say of figures that compare targets: who with whom, within what ("" where nothing)."""
-    return _methods(study, who, word, changed)
+def methods_of(study: Any, who: str, word: str, changed: str, left_out: str = "", tested: str = "") -> Methods:
+    """What a paper should say: who with how many cells, within what stratum ("" where none), what "changed" means.
 
-
-def _methods(study: Any, who: str, word: str, changed: str, left_out: str = "", tested: str = "") -> Methods:
+    ``left_out`` is a gene that the totals are without; ``tested`` the genes that were tested, where not all were.
+    """
     normalized, subset = normalized_words(study), of_subset(study)
     in_file = study.roles.values == Values.LOG_NORMALIZED
     return Methods(

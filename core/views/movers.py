@@ -1,14 +1,12 @@
 """What moves one gene: every target's effect on it, the strongest first."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.data.neighbours import neighbours
-from core.errors import OptionError
-from core.views.facts import EFFECT_COLUMNS
+from core.views.facts import EFFECT_COLUMNS, check_thresholds, has_changed
 from core.views.transcript import split_combination
 
 MOVER_COLUMNS = (
@@ -50,12 +48,12 @@ def movers_table(study: Any, gene: str, fdr: float, fold: float, stratified: boo
     UnknownGeneError
         If the study does not measure the gene.
     """
-    _check(study, fdr, fold, stratified)
+    check_thresholds(study, fdr, fold, stratified)
     effects = study.gene_effects(gene)
     if stratified:
         twins = {twin: column for column, twin in EFFECT_COLUMNS.items() if twin in effects}
         effects = effects.drop(columns=list(twins.values())).rename(columns=twins)
-    moved = (effects["fdr"] < fdr) & (effects["log2_fold_change"].abs() >= math.log2(fold) - 1e-12)
+    moved = has_changed(effects["fdr"], effects["log2_fold_change"], fdr, fold)
     near = set(neighbours(gene))
     parts = [_genes_of(str(target), str(own)) for target, own in study.targets["own_gene"].items()]
     table = effects.assign(
@@ -91,7 +89,7 @@ def n_moved_by(study: Any, fdr: float, fold: float, stratified: bool) -> pd.Seri
     OptionError
         If the stratified effect is asked of a study without strata, or a threshold makes no sense.
     """
-    _check(study, fdr, fold, stratified)
+    check_thresholds(study, fdr, fold, stratified)
     names = (EFFECT_COLUMNS[c] if stratified else c for c in ("fdr", "log2_fold_change"))
     layers = [study.layer(name) for name in names]
     n_targets, n_genes = layers[0].shape
@@ -99,7 +97,7 @@ def n_moved_by(study: Any, fdr: float, fold: float, stratified: bool) -> pd.Seri
     count = np.zeros(n_genes, np.int64)
     for start in range(0, n_targets, rows):
         found, change = (np.asarray(layer[start : start + rows]) for layer in layers)
-        moved = (found < fdr) & (np.abs(change) >= math.log2(fold) - 1e-12)
+        moved = has_changed(found, change, fdr, fold)
         moved[_own_places(study, start, len(moved))] = False
         count += moved.sum(axis=0)
     return pd.Series(count, index=study.genes.index, name="n_moved_by")
@@ -115,15 +113,6 @@ def _own_places(study: Any, start: int, n: int) -> tuple[np.ndarray, np.ndarray]
     columns = study.genes.index.get_indexer([gene for _, gene in pairs])
     rows = np.array([row for row, _ in pairs], dtype=int)
     return rows[columns >= 0], columns[columns >= 0]
-
-
-def _check(study: Any, fdr: float, fold: float, stratified: bool) -> None:
-    if not 0 < fdr <= 1:
-        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
-    if not (math.isfinite(fold) and fold >= 1):
-        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
-    if stratified and not study.has_strata:
-        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
 
 
 def _genes_of(target: str, own_gene: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from core.stats.enrichment import (
 )
 from core.stats.fdr import benjamini_hochberg
 from core.views import text
-from core.views.methods import Methods
+from core.views.about import AboutTarget, about_target
 from core.views.perturbation import PerturbationView
 from core.views.set_names import readable, within_sentence
 from core.views.text import escape_markdown
@@ -46,14 +46,11 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class PathwaysView:
+class PathwaysView(AboutTarget):
     """What gene sets say of one target.
 
     Parameters
     ----------
-    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified,
-    left_out_of_totals, seen_in, methods
-        As of the perturbation.
     collection, collection_id, about
         The collection's name and id; how many of its sets were tested and why others were not, in sentences.
     listed
@@ -72,19 +69,6 @@ class PathwaysView:
         What is odd about the sets.
     """
 
-    study_name: str
-    fingerprint: str
-    simulated: bool
-    target: str
-    modality: str
-    n_target: int
-    n_control: int
-    fdr: float
-    fold: float
-    stratified: bool
-    left_out_of_totals: str
-    seen_in: int
-    methods: Methods
     collection: str
     collection_id: str
     about: str
@@ -142,19 +126,7 @@ def pathways_view(study: Any, view: PerturbationView, sets: MeasuredSets, collec
         profile = moved_sets(genes, background, sets)
     claim = claim_of(listed)
     return PathwaysView(
-        study_name=view.study_name,
-        fingerprint=view.fingerprint,
-        simulated=view.simulated,
-        target=view.target,
-        modality=view.modality,
-        n_target=view.n_target,
-        n_control=view.n_control,
-        fdr=view.fdr,
-        fold=view.fold,
-        stratified=view.stratified,
-        left_out_of_totals=view.left_out_of_totals,
-        seen_in=view.seen_in,
-        methods=view.methods,
+        **about_target(view),
         collection=text.plain(collection.name, 60),
         collection_id=str(collection.id),
         about=about_sets(sets),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
+from core.views.about import AboutTarget, crumb
 from core.views.checks import checks, tally, worst
 from core.views.facts import (
     LARGE_ENOUGH,
@@ -19,9 +20,8 @@ from core.views.facts import (
     strength_counts,
 )
 from core.views.headline import headline, is_its_own_dominant
-from core.views.methods import Methods, scale_name, target_methods, test_name
+from core.views.methods import scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
-from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
 
@@ -33,7 +33,7 @@ LONGEST_CONTEXT = 30
 
 
 @dataclass(frozen=True, eq=False)
-class PerturbationView:
+class PerturbationView(AboutTarget):
     """Everything the Perturbation page and its figures show of one target.
 
     Strings are markdown with names escaped, but for ``target``, ``title``, ``study_name`` (plain names) and
@@ -41,18 +41,12 @@ class PerturbationView:
 
     Parameters
     ----------
-    study_id, study_name, fingerprint, simulated
-        Of which study; whether a program made it.
-    crumb, target, title, headline
-        Where we are, the target's name as in the file, and what the page says first.
-    modality
-        ``knock-down``, ``knock-out``, ``activation`` or ``perturbation``.
-    n_target, n_control, n_batches
-        Cells on either side; batches with cells of the target.
-    fdr, fold
-        Thresholds of "changed".
-    stratified
-        Whether the test compares within the stratum.
+    study_id
+        Of which study.
+    crumb, title, headline
+        Where we are, the target's name to show, and what the page says first.
+    n_batches
+        Batches with cells of the target.
     vitals, checks, notes
         Five numbers; six checks; at most two boxes.
     genes
@@ -61,14 +55,10 @@ class PerturbationView:
         One row a guide: guide, n_cells, percent_left, low, high (fractions of one), r_with_rest.
     own_genes
         Symbols of the perturbed genes that are measured.
-    scale_name, test_name, methods, calibration
-        What delta is measured on, the test, what a paper should say, what control cells give.
+    scale_name, test_name, calibration
+        What delta is measured on, the test, what control cells give.
     own_dominant
         The own gene where its change alone shifts all others, so that totals without it tell more; else empty.
-    left_out_of_totals
-        The own gene where the totals are without it; else empty.
-    seen_in
-        Cells of either group that must show a gene for it to be tested; 0: all measured genes are.
     is_like_controls
         Whether no other gene changes than its own, or no more than control sets of cells give.
     n_significant, n_changed, n_up, n_down
@@ -76,19 +66,9 @@ class PerturbationView:
     """
 
     study_id: str
-    study_name: str
-    fingerprint: str
-    simulated: bool
     crumb: str
-    target: str
     title: str
-    modality: str
-    n_target: int
-    n_control: int
     n_batches: int
-    fdr: float
-    fold: float
-    stratified: bool
     headline: str
     vitals: tuple[Vital, ...]
     checks: tuple[Check, ...]
@@ -98,11 +78,8 @@ class PerturbationView:
     own_genes: tuple[str, ...]
     scale_name: str
     test_name: str
-    methods: Methods
     calibration: str
     own_dominant: str
-    left_out_of_totals: str
-    seen_in: int
     is_like_controls: bool
     n_significant: int
     n_changed: int
@@ -170,7 +147,7 @@ def perturbation_view(
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=crumb(facts),
+        crumb=_crumb(facts),
         target=target,
         title=text.plain(target, 60),
         modality=facts.modality.value,
@@ -202,15 +179,12 @@ def perturbation_view(
     )
 
 
-def crumb(facts: Facts) -> str:
+def _crumb(facts: Facts) -> str:
     """Study, what was done, observed; what else changes how every number is read."""
     within = [f"within {name(facts.stratum_word)}"] if facts.stratified else []
     within += [f"totals without {name(facts.left_out_of_totals)}"] if facts.left_out_of_totals else []
     within += [f"{text.plural(facts.n_tested, 'gene')} seen in {facts.seen_in} cells or more"] if facts.seen_in else []
-    simulated = ["simulated"] if facts.study.simulated else []
-    return " · ".join(
-        [name(facts.study.name), facts.modality.value, "observed", *simulated, *crumb_words(facts.study), *within]
-    )
+    return crumb(facts.study, [name(facts.study.name), facts.modality.value, "observed"], within)
 
 
 # ------------------------------------------------------------------------------------------------------ vitals

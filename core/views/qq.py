@@ -8,20 +8,17 @@ import pandas as pd
 
 from core.stats.calibration import ranks_kept
 from core.views import text
+from core.views.about import AboutTarget, about_target
 from core.views.facts import sets_of_size
-from core.views.methods import Methods
 from core.views.perturbation import PerturbationView
 
 
-@dataclass(frozen=True)
-class QQView:
+@dataclass(frozen=True, eq=False)
+class QQView(AboutTarget):
     """What the QQ plot shows of one target.
 
     Parameters
     ----------
-    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified
-    left_out_of_totals, seen_in, methods
-        As of the Perturbation page.
     points
         One row a rank among the target's genes, the smallest p first: rank, expected and observed, both -log10 p, and
         gene. Own genes are left out. Of many genes the ranks are thinned out where they lie close.
@@ -38,19 +35,6 @@ class QQView:
         Why nothing can be shown; "" where it can.
     """
 
-    study_name: str
-    fingerprint: str
-    simulated: bool
-    target: str
-    modality: str
-    n_target: int
-    n_control: int
-    fdr: float
-    fold: float
-    stratified: bool
-    left_out_of_totals: str
-    seen_in: int
-    methods: Methods
     points: pd.DataFrame
     controls: pd.DataFrame
     n_genes: int
@@ -78,7 +62,7 @@ def qq_view(study: Any, view: PerturbationView) -> QQView:
     worst = guides["n_significant"].idxmax() if len(guides) else None
     controls = control_curves(study.control_p, sets.index.to_numpy(), worst, study.n_genes)
     return QQView(
-        **{name: getattr(view, name) for name in _OF_THE_PAGE},
+        **about_target(view),
         points=points,
         controls=controls,
         n_genes=int(points["rank"].max()) if len(points) else 0,
@@ -88,12 +72,6 @@ def qq_view(study: Any, view: PerturbationView) -> QQView:
         worst_calls=0 if worst is None else int(guides.loc[worst, "n_significant"]),
         why_not="" if len(points) else "No gene was tested, so there are no p values to show.",
     )
-
-
-_OF_THE_PAGE = (
-    "study_name", "fingerprint", "simulated", "target", "modality", "n_target", "n_control", "fdr", "fold",
-    "stratified", "left_out_of_totals", "seen_in", "methods",
-)  # fmt: skip
 
 
 def expected(rank: np.ndarray, n: int) -> np.ndarray:

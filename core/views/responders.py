@@ -13,8 +13,8 @@ from core.schema import ALL_PERTURBED, CONTROL
 from core.stats.responders import Share, cross_fitted_scores, responding_share
 from core.store.responders import expression_of_cells
 from core.views import text
+from core.views.about import AboutTarget, about_target
 from core.views.cell_state import parts_to_compare_in, target_cells
-from core.views.methods import Methods
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown
 
@@ -26,14 +26,11 @@ GUIDE_CELLS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class RespondersView:
-    """How many of a target's cells answer.
+class RespondersView(AboutTarget):
+    """How many of a target's cells answer; ``n_target`` and ``n_control`` are the cells that were scored.
 
     Parameters
     ----------
-    study_name, fingerprint, simulated, target, modality, n_target, n_control, fdr, fold, stratified,
-    left_out_of_totals, seen_in, methods
-        As of the perturbation; ``n_control`` counts the controls that were scored.
     share
         The share of cells that must respond.
     guides
@@ -48,19 +45,6 @@ class RespondersView:
         What the card says; why nothing can be told ("" where it can).
     """
 
-    study_name: str
-    fingerprint: str
-    simulated: bool
-    target: str
-    modality: str
-    n_target: int
-    n_control: int
-    fdr: float
-    fold: float
-    stratified: bool
-    left_out_of_totals: str
-    seen_in: int
-    methods: Methods
     share: Share
     guides: pd.DataFrame
     histogram: pd.DataFrame
@@ -144,19 +128,8 @@ def _result(
     score, is_target = (none, none.astype(bool)) if score is None or is_target is None else (score, is_target)
     share = share or Share(0, math.nan, math.nan, math.nan)
     return RespondersView(
-        study_name=view.study_name,
-        fingerprint=view.fingerprint,
-        simulated=view.simulated,
-        target=view.target,
-        modality=view.modality,
-        n_target=share.n or view.n_target,
-        n_control=int((~is_target).sum()) or view.n_control,
-        fdr=view.fdr,
-        fold=view.fold,
-        stratified=view.stratified,
-        left_out_of_totals=view.left_out_of_totals,
-        seen_in=view.seen_in,
-        methods=view.methods,
+        **about_target(view)
+        | {"n_target": share.n or view.n_target, "n_control": int((~is_target).sum()) or view.n_control},
         share=share,
         guides=guides if guides is not None else pd.DataFrame(columns=["guide", "n_cells", "at_least", "low", "high"]),
         histogram=_histogram(score, is_target),

@@ -12,7 +12,7 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, MEASURABLE_MEAN
 from core.stats import similarity
 from core.stats.similarity import Profiles
 from core.views import text
-from core.views.facts import stratum_word
+from core.views.facts import has_changed, stratum_word, strength_counts
 from core.views.power import TOO_FEW_CELLS
 from core.views.text import escape_markdown as name
 from core.views.transcript import split_combination
@@ -20,7 +20,7 @@ from core.views.transcript import split_combination
 MIN_EXPRESSED = 10
 """Where fewer genes than this are expressed all are taken, as for the agreement of guides and batches."""
 
-AGREEMENTS = {"batch_r": "halves of its batches", "guide_r": "its guides"}
+AGREEMENTS = {"batch_r": "batch halves", "guide_r": "guides"}
 """Columns of the targets' table that say how far replicates agree, the first that is known first."""
 
 CHANGED = f"FDR < {FDR_THRESHOLD:g}, at least {FOLD_THRESHOLD:g}-fold"
@@ -44,6 +44,8 @@ class StudyProfiles:
         One a target, in the order of the study's table.
     targets, genes
         Names of the targets, and of the genes that are correlated over.
+    own
+        Places among the study's genes of those that each target was perturbed in.
     layer, fdr_layer
         Layers of the effects that deltas and FDR come from.
     scale
@@ -55,10 +57,20 @@ class StudyProfiles:
     profiles: Profiles
     targets: pd.Index
     genes: pd.Index
+    own: list[list[int]]
     layer: str
     fdr_layer: str
     scale: str
     definition: str
+
+    @property
+    def stratified(self) -> bool:
+        """Whether effects are those within strata."""
+        return self.fdr_layer != "fdr"
+
+    def own_of(self, target: str) -> list[int]:
+        """Places of the genes that a target was perturbed in."""
+        return self.own[self.targets.get_loc(target)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +120,13 @@ def study_profiles(study: Any) -> StudyProfiles:
     if expressed.sum() < MIN_EXPRESSED:
         expressed = np.ones_like(expressed)
     enough = study.targets["n_cells"].to_numpy() >= TOO_FEW_CELLS
-    profiles = similarity.prepare(study.layer(layer), own_places(study), keep=expressed, typical_of=enough)
+    own = own_places(study)
+    profiles = similarity.prepare(study.layer(layer), own, keep=expressed, typical_of=enough)
     return StudyProfiles(
         profiles,
         study.targets.index,
         study.genes.index[profiles.keep],
+        own,
         layer,
         fdr_layer,
         f"log-normalized, {f'within {within}' if within else 'pooled'}",
@@ -228,7 +242,7 @@ def neighbors(study: Any, ready: StudyProfiles, i: int, others: list[int], r: np
                 "r": float(r[j]),
                 "n_genes": n_genes(ready.profiles, i, j),
                 "n_cells": int(row["n_cells"]),
-                "n_significant": int(row["n_significant" + ("_stratified" if "strat" in ready.fdr_layer else "")]),
+                "n_significant": int(strength_counts(study, ready.stratified).iloc[j]),
                 "agreement": agreement,
                 "agreement_of": whose,
                 "shared": tuple(genes["gene"]),
@@ -263,8 +277,8 @@ def shared_genes(study: Any, ready: StudyProfiles, i: int, j: int, n: int = 6) -
 def changed(study: Any, ready: StudyProfiles, i: int) -> np.ndarray:
     """Which genes a target changes: FDR < 0.05 and at least 1.4-fold, as on every page by default."""
     fold = ready.fdr_layer.replace("fdr", "log2_fold_change", 1)
-    large = np.abs(np.asarray(study.layer(fold)[i])) >= math.log2(FOLD_THRESHOLD) - 1e-12
-    return np.asarray((np.asarray(study.layer(ready.fdr_layer)[i]) < FDR_THRESHOLD) & large)
+    found, change = (np.asarray(study.layer(layer)[i]) for layer in (ready.fdr_layer, fold))
+    return np.asarray(has_changed(found, change, FDR_THRESHOLD, FOLD_THRESHOLD))
 
 
 def shared_words(genes: pd.DataFrame, here: str = "here", there: str = "there") -> str:
@@ -337,9 +351,7 @@ def doubt(study: Any, target: str, others: np.ndarray) -> str:
     agreement, whose = replicates(study, target)
     within = f" within {name(stratum_word(study))}" if study.stratified_default else ""
     known = (
-        f"Its own profile in {whose} agrees at r {text.correlation(agreement)}"
-        if whose == AGREEMENTS["batch_r"]
-        else f"{text.capitalized(whose)} agree at r {text.correlation(agreement)}"
+        f"Its {whose} agree at r {text.correlation(agreement)}"
         if whose
         else f"How far its replicates agree{within} is not known"
     )

@@ -9,12 +9,12 @@ import pandas as pd
 
 from core.schema import ALL_PERTURBED
 from core.views import text
+from core.views.about import crumb
 from core.views.care import FEW_NOTE, needing_care
 from core.views.facts import DOMINANT_SHARE, most_that_controls_give, stratum_word, strength_class
 from core.views.methods import Methods, study_methods
 from core.views.parts import Care, Note, Vital
 from core.views.power import FEW_CELLS, detectable_fold
-from core.views.subset import crumb_words
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, own_transcript, split_combination
 
@@ -111,7 +111,7 @@ def study_view(study: Any) -> StudyView:
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated),
-        crumb=crumb(study),
+        crumb=crumb(study, ["Study", name(Path(study.path).name, 60), study.modality]),
         title=text.plain(study.name, 60),
         headline=headline(study, targets, detectable),
         modality=modality.value,
@@ -139,12 +139,6 @@ def study_view(study: Any) -> StudyView:
         detectable=detectable,
         methods=study_methods(study),
     )
-
-
-def crumb(study: Any) -> str:
-    """Where we are: the file, what was done, whether a program made it."""
-    simulated = ["simulated"] if study.simulated else []
-    return " · ".join(["Study", name(Path(study.path).name, 60), study.modality, *simulated, *crumb_words(study)])
 
 
 def _within(study: Any) -> str:

@@ -3,16 +3,9 @@
 from typing import Any
 
 from core.data.subsets import subset_words
-from core.views.text import escape_markdown
 
 
 def of_subset(study: Any) -> str:
     """``cells of cell_type H1 only``, plain; "" where all cells are shown."""
     subset = getattr(study.roles, "subset", ())
     return f"cells of {subset_words(subset)} only" if subset else ""
-
-
-def crumb_words(study: Any) -> list[str]:
-    """What a crumb says of the subset, markdown; nothing where all cells are shown."""
-    words = of_subset(study)
-    return [f"**{escape_markdown(words, longest=160)}**"] if words else []

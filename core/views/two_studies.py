@@ -11,12 +11,12 @@ from core.data.gene_names import resolve_all
 from core.errors import OptionError
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, MEASURABLE_MEAN
 from core.views import text
+from core.views.about import crumb
 from core.views.compare import AGREE
-from core.views.compared import Compared, alike_words, numbers, plain_r, profile, side_by_side
-from core.views.methods import compared_methods
+from core.views.compared import Compared, alike_words, axis_title, numbers, plain_r, profile, side_by_side
+from core.views.methods import methods_of
 from core.views.parts import Vital
-from core.views.similar import CHANGED, StudyProfiles, layers, own_places, replicates, study_profiles
-from core.views.subset import crumb_words
+from core.views.similar import CHANGED, StudyProfiles, layers, replicates, study_profiles
 from core.views.text import escape_markdown as name
 
 MIN_SHARED = 10
@@ -114,7 +114,8 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
     first = profile(study, readies[0], target).loc[match.index]
     second = profile(other, readies[1], twin).loc[match.to_numpy()].set_axis(match.index)
     genes = side_by_side(first, second)
-    own = own_symbols(study, target) | set(match.index[match.isin(list(own_symbols(other, twin)))])
+    own = own_symbols(study, readies[0], target)
+    own |= set(match.index[match.isin(list(own_symbols(other, readies[1], twin)))])
     unseen = set(match.index) - set(expressed(study, other, match))
     r, n_r = plain_r(genes, [*own, *unseen])
     r_typical = without_typical(readies, (target, twin), match, own | unseen)
@@ -124,14 +125,10 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
         study_name=text.plain(study.name),
         fingerprint=study.fingerprint,
         simulated=bool(study.simulated or other.simulated),
-        crumb=" · ".join(
-            [
-                f"{name(study.name)} and {name(other.name)}",
-                text.plural(len(match), "shared gene"),
-                "observed",
-                *(["simulated"] if study.simulated or other.simulated else []),
-                *crumb_words(study),
-            ]
+        crumb=crumb(
+            study,
+            [f"{name(study.name)} and {name(other.name)}", text.plural(len(match), "shared gene"), "observed"],
+            simulated=bool(study.simulated or other.simulated),
         ),
         title=label,
         target=label,
@@ -140,15 +137,15 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
         vitals=vitals((study, other), (target, twin), genes, r, n_r, r_typical),
         notes=(),
         genes=genes,
-        x_title=_title(study, layers(study)[2]),
-        y_title=_title(other, layers(other)[2]),
+        x_title=axis_title(study.name, layers(study)[2]),
+        y_title=axis_title(other.name, layers(other)[2]),
         x_name=text.plain(study.name, 24),
         y_name=text.plain(other.name, 24),
         own_genes=tuple(own),
         n_cells=int(study.targets["n_cells"][target] + other.targets["n_cells"][twin]),
         said=f"Dots: genes that change in a study at FDR < {FDR_THRESHOLD:g} and at least {FOLD_THRESHOLD:g}-fold; "
         "in color those that change in both.",
-        methods=compared_methods(
+        methods=methods_of(
             study,
             f"{label}: {_cells(study, target)} in {text.plain(study.name)}, {_cells(other, twin)} in "
             f"{text.plain(other.name)}",
@@ -168,18 +165,13 @@ def studies_view(study: Any, other: Any, target: str, ready: StudyProfiles | Non
     )
 
 
-def _title(study: Any, within: str) -> str:
-    scale = f": delta, log-norm., within {within}" if within else ": delta, log-norm., pooled"
-    return text.plain(study.name, max(8, 45 - len(scale))) + scale
-
-
 def _cells(study: Any, target: str) -> str:
     return text.plural(int(study.targets["n_cells"][target]), "cell")
 
 
-def own_symbols(study: Any, target: str) -> set[str]:
+def own_symbols(study: Any, ready: StudyProfiles, target: str) -> set[str]:
     """The measured genes that a target was perturbed in."""
-    return {str(study.genes.index[g]) for g in own_places(study)[study.targets.index.get_loc(target)]}
+    return {str(study.genes.index[g]) for g in ready.own_of(target)}
 
 
 def expressed(study: Any, other: Any, match: pd.Series) -> list[str]:

@@ -1,11 +1,12 @@
 """How far the cells of each target lie from the controls: energy distances in principal components.
 
 The only place that asks for many genes of a cell at once. Values lie gene-major, so chunks of cells are put together
-from their tiles; memory is a chunk of cells, and the few cells that are compared.
+from their tiles; memory is a chunk of cells, and what is kept of the tiles as it is stored, at most 400 MB.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 PCA_CELLS = 5_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 1_000
-KEPT_BYTES = 100_000_000  # of expression that is kept in memory rather than decoded twice
+KEPT_BYTES = 400_000_000  # of stored values that are kept in memory rather than decoded twice
 
 
 def distances_to_controls(
@@ -66,15 +67,12 @@ def distances_to_controls(
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     compared[np.concatenate(drawn)] = True
     report("Comparing cells", 0, 2, "steps")
-    wanted = fit | compared
-    kept = None
-    if np.count_nonzero(wanted) * genes.size * 4 <= KEPT_BYTES:
-        kept = list(expression(values, genes, wanted, factors, threads))
-    sample = [x[:, fit[cells]] for cells, x in kept or expression(values, genes, fit, factors, threads)]
+    tiles = Tiles(values, genes, fit | compared)
+    sample = [x for _, x in expression(tiles, fit, factors, threads)]
     _, axes = principal_axes(np.concatenate(sample, axis=1), PCA_COMPONENTS, threads)
     report("Comparing cells", 1, 2, "steps")
     coordinates = np.zeros((values.n_cells, axes.shape[1]), np.float32)
-    for cells, x in kept or expression(values, genes, compared, factors, threads):
+    for cells, x in expression(tiles, compared, factors, threads):
         coordinates[cells] = x.T @ axes  # not centred: distances do not feel a common shift
     enough = [k for k in (*range(t), t + 1) if len(drawn[k]) > 1]
     found = energy_distances([coordinates[drawn[k]] for k in enough], coordinates[drawn[t]], threads)
@@ -83,31 +81,68 @@ def distances_to_controls(
     return result
 
 
+class Tiles:
+    """Tiles cut to some genes and cells, as they are stored; each is decoded once where all of them fit into memory.
+
+    Parameters
+    ----------
+    values
+        The turned file.
+    genes
+        Places of the genes, shape ``(n,)``.
+    wanted
+        Whether each cell may be asked for, shape ``(n_cells,)``.
+    """
+
+    def __init__(self, values: GeneMajor, genes: np.ndarray, wanted: np.ndarray) -> None:
+        self.values, self.genes, self._wanted = values, genes, wanted
+        self.blocks, n_genes = np.unique(genes // GENES_A_BLOCK, return_counts=True)
+        n_cells = np.add.reduceat(wanted, np.arange(values.n_chunks) * values.cells_a_chunk, dtype=np.int64)
+        self._fit = n_cells @ values.itemsizes[:, self.blocks] @ n_genes <= KEPT_BYTES
+        self._kept: dict[tuple[int, int], np.ndarray] = {}
+
+    def cut(self, c: int, b: int, cells: np.ndarray) -> np.ndarray:
+        """The genes of block ``b`` in some of the wanted cells of chunk ``c``, a mask of the chunk's cells."""
+        wanted = self._wanted[self.cells(c)]
+        found = self._kept.get((c, b))
+        if found is None:
+            rows = self.genes[self.genes // GENES_A_BLOCK == b] % GENES_A_BLOCK
+            found = self.values.tile(c, b).reshape(-1, wanted.size)[np.ix_(rows, wanted)]
+            if self._fit:
+                self._kept[c, b] = found
+        return found[:, cells[wanted]]
+
+    def cells(self, c: int) -> slice:
+        """The cells of a chunk."""
+        first = c * self.values.cells_a_chunk
+        return slice(first, first + self.values.chunk_width(c))
+
+
 def expression(
-    values: GeneMajor, genes: np.ndarray, wanted: np.ndarray, factors: SizeFactors, threads: int
+    tiles: Tiles, wanted: np.ndarray, factors: SizeFactors, threads: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Some cells and their log-normalized expression (float32, genes x cells), chunk by chunk in file order.
 
-    ``wanted`` says of every cell whether it is asked for.
+    ``wanted`` says of every cell whether it is asked for: cells of ``tiles``, all or some.
     """
     scale = factors.scale.astype(np.float32)
-    block_of_gene = genes // GENES_A_BLOCK
-    blocks = np.unique(block_of_gene)
+    block_of_gene = tiles.genes // GENES_A_BLOCK
     with ThreadPoolExecutor(threads) as pool:
-        for c in range(values.n_chunks):
-            first = c * values.cells_a_chunk
-            cells = first + np.flatnonzero(wanted[first : first + values.cells_a_chunk])
-            x = np.empty((genes.size, cells.size), np.float32)
+        for c in range(tiles.values.n_chunks):
+            here = wanted[tiles.cells(c)]
+            cells = tiles.cells(c).start + np.flatnonzero(here)
+            x = np.empty((tiles.genes.size, cells.size), np.float32)
 
-            def fill(some: np.ndarray, c: int = c, cells: np.ndarray = cells, x: np.ndarray = x) -> None:
-                for b in some:
-                    rows = np.flatnonzero(block_of_gene == b)
-                    tile = values.tile(c, int(b)).reshape(-1, values.chunk_width(c))
-                    y = tile[np.ix_(genes[rows] % GENES_A_BLOCK, cells - c * values.cells_a_chunk)].astype(np.float32)
-                    if values.kind is Values.COUNTS:
-                        y *= scale[cells]
-                        np.log1p(y, out=y)
-                    x[rows] = y
-
-            list(pool.map(fill, np.array_split(blocks, threads)))
+            cut = partial(_log_normalized, tiles, c, here, scale[cells])
+            for b, y in zip(tiles.blocks, pool.map(cut, tiles.blocks), strict=True):
+                x[block_of_gene == b] = y
             yield cells, x
+
+
+def _log_normalized(tiles: Tiles, c: int, here: np.ndarray, scale: np.ndarray, b: int) -> np.ndarray:
+    """The genes of block ``b`` in some cells of chunk ``c``, log-normalized."""
+    y = tiles.cut(c, int(b), here).astype(np.float32)
+    if tiles.values.kind is Values.COUNTS:
+        y *= scale
+        np.log1p(y, out=y)
+    return y

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.settings import settings
-from core.store.distances import expression
+from core.store.distances import Tiles, expression
 from core.store.study import Study
 from core.store.sweep import SizeFactors, worker_threads
 
@@ -44,5 +44,6 @@ def expression_of_cells(
     for group, most in ((target, MOST_CELLS), (control, MOST_CONTROLS)):
         wanted[rng.permutation(np.flatnonzero(group))[:most]] = True
     factors = SizeFactors(study.cell_codes["total"], study.median_total)
-    pieces = list(expression(study.gene_values, genes, wanted, factors, worker_threads(settings().threads)))
+    tiles = Tiles(study.gene_values, genes, wanted)
+    pieces = list(expression(tiles, wanted, factors, worker_threads(settings().threads)))
     return np.concatenate([cells for cells, _ in pieces]), np.concatenate([x for _, x in pieces], axis=1)

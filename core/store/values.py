@@ -145,6 +145,11 @@ class GeneMajor:
             return np.dtype(np.float32)
         return np.dtype(np.uint32 if (self._index["itemsize"] > 2).any() else np.uint16)
 
+    @property
+    def itemsizes(self) -> np.ndarray:
+        """Bytes a value of every tile, shape ``(chunks of cells, blocks of genes)``."""
+        return self._index["itemsize"]
+
     def new_block(self) -> np.ndarray:
         """Scratch for :meth:`block`, shape ``(32, n_cells)``."""
         return np.empty((GENES_A_BLOCK, self.n_cells), self.dtype)

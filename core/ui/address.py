@@ -94,9 +94,7 @@ def carry(*keys: str) -> None:
     """
     written: dict[str, list[str]] = {}
     for key in keys:
-        place, page = f"_carried_{key}", st.session_state.get(PAGE)
-        is_turned = st.session_state.get(place) != page
-        st.session_state[place] = page
+        is_turned = _is_other_page(f"_carried_{key}")
         kept = st.session_state.get(_kept(key))
         if kept and (is_turned or key not in st.session_state) and key not in st.query_params:
             written[key] = kept
@@ -132,13 +130,18 @@ def _page_is_turned(key: str) -> bool:
 
     Each page's box has a memory of its own in the browser, which would show what this page showed before.
     """
-    place, page = f"_page_of_{key}", st.session_state.get(PAGE)
-    if st.session_state.get(place) == page:
-        return False
-    st.session_state[place] = page
-    if key in st.query_params:
+    is_turned = _is_other_page(f"_page_of_{key}")
+    if is_turned and key in st.query_params:
         st.session_state[key] = st.query_params[key]
-    return True
+    return is_turned
+
+
+def _is_other_page(place: str) -> bool:
+    """Whether another page than the one that is shown was noted in this place last; this one is noted now."""
+    page = st.session_state.get(PAGE)
+    is_other = st.session_state.get(place) != page
+    st.session_state[place] = page
+    return is_other
 
 
 def settle_next(key: str, value: str | None) -> None:

@@ -1,6 +1,5 @@
 """The cards of the Compare page: the map, the two targets, what looks alike, combinations, another study."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,7 +8,7 @@ import streamlit as st
 from core.figures import FIGURES
 from core.figures.export import file_name
 from core.store import Study
-from core.ui import address, compare_state, state
+from core.ui import address, compare_state, links, state
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import forget_box
@@ -20,7 +19,6 @@ from core.views.compared import Compared
 from core.views.similar import CHANGED, SimilarView
 from core.views.text import NOTHING, correlation, escape_markdown, p_value, plural, signed
 
-COMPARE_PAGE = Path(__file__).parents[2] / "pages" / "compare.py"
 VIEWS = {"Effects": "effect_map", "Correlation": "correlation_map", "Two targets": "pair"}
 MOST_LINES = 6
 MOST_GROUPS, GROUP_WIDTH = 8, 260
@@ -126,11 +124,9 @@ def neighbor_list(title: str, rows: pd.DataFrame, view: SimilarView) -> None:
     if rows.empty:
         return
     st.caption(title)
-    choice = state.chosen()
     for row in rows.itertuples():
         words = f"**{escape_markdown(row.target)}** r {correlation(row.r)}: {row.words}"
-        query = {"study": choice.label if choice else "", "a": view.target, "b": str(row.target)}
-        st.page_link(COMPARE_PAGE, label=words, query_params=query)
+        st.page_link(links.PAGES / "compare.py", label=words, query_params=links.query(a=view.target, b=row.target))
 
 
 def reciprocal_table(rows: pd.DataFrame) -> None:

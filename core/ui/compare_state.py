@@ -9,7 +9,7 @@ from core.data.gene_sets import SMALL_PANEL
 from core.errors import GeneSetError, OptionError
 from core.store import Study
 from core.store.gene_sets import Collection
-from core.ui import address, state
+from core.ui import state
 from core.ui.gene_set_choice import chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT
 from core.views import combination, compare, compare_map, similar, two_studies
@@ -43,22 +43,7 @@ def _pick(study: Study, key: str, label: str, names: list[str], start: str) -> s
         found = text if text in names else study.find_target(text.strip())
         return found if found in names else None
 
-    came_from_another_study = st.session_state.get(f"_{key}_of", study.id) != study.id
-    asked = address.asked(key)
-    if came_from_another_study and asked and meant(asked) is None:
-        st.session_state[key] = start
-    st.session_state[f"_{key}_of"] = study.id
-    picked = address.pick(
-        label,
-        names,
-        key=key,
-        start=start,
-        resolve=meant,
-        icon=":material/search:",
-        accept_new_options=True,
-        placeholder="Symbol, alias or Ensembl id",
-    )
-    return picked or start
+    return state.pick_by_name(study, label, names, key=key, start=start, resolve=meant)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Preparing the profiles", hash_funcs=BY_FINGERPRINT)

@@ -19,7 +19,6 @@ from core.views.text import escape_markdown
 
 KEY = "gene"
 MOST_OFFERED = 2000
-PLACEHOLDER = "Symbol, alias or Ensembl id"
 ASKED = "_asked_for_gene"
 FIND = "find-gene"
 
@@ -58,25 +57,12 @@ def pick_gene(study: Study) -> str:
         return text if text in study.genes.index else study.find_gene(text.strip())
 
     address.carry(KEY)
-    came_from_another_study = st.session_state.get("_gene_of", study.id) != study.id
-    text = address.asked(KEY)
-    if came_from_another_study and text and meant(text) is None:
-        st.session_state[KEY] = first_gene(study)
-    st.session_state["_gene_of"] = study.id
-    picked = address.pick(
-        "Gene",
-        gene_names(study),
-        key=KEY,
-        start=first_gene(study),
-        resolve=meant,
-        shared=True,
-        icon=":material/search:",
-        accept_new_options=True,
-        placeholder=PLACEHOLDER,
+    picked = state.pick_by_name(
+        study, "Gene", gene_names(study), key=KEY, start=first_gene(study), resolve=meant, shared=True
     )
-    if picked and meant(picked):  # a name that is no gene does not go along to other pages
+    if meant(picked):  # a name that is no gene does not go along to other pages
         address.keep_as(KEY, picked)
-    return picked or first_gene(study)
+    return picked
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -6,7 +6,6 @@ are kept with their picture and address alone.
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,12 +19,11 @@ from core.store.my_figures import KeptFigure
 from core.store.study_ref import StudyRef
 from core.ui import address, state
 from core.ui.address import SUBSET
+from core.ui.links import PAGES
 from core.ui.state import BY_FINGERPRINT, View
 from core.ui.subset import subset_by_text
 from core.views import subjects
 from core.views.subjects import SUBJECTS, Asked
-
-PAGES = Path(__file__).parents[2] / "pages"
 
 
 def kept_figure(

@@ -4,6 +4,7 @@ Caches hold what is expensive and the same for every session: open studies, view
 fingerprints and choices, so a study whose roles are corrected is asked anew and nothing stale is shown.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,22 +178,45 @@ def pick_target(study: Study) -> str:
         found = text if text in names else study.find_target(text.strip())
         return ALL_PERTURBED if found is None and text.strip().casefold() == "all" else found
 
-    came_from_another_study = st.session_state.get("_target_of", study.id) != study.id
-    text = address.asked("target")
-    if came_from_another_study and text and meant(text) is None:
-        st.session_state["target"] = strongest_target(study)
-    st.session_state["_target_of"] = study.id
+    return pick_by_name(study, "Target gene", names, key="target", start=strongest_target(study), resolve=meant)
+
+
+def pick_by_name(
+    study: Study,
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    start: str,
+    resolve: Callable[[str], str | None],
+    shared: bool = False,
+) -> str:
+    """A gene or target picked by any of its names; what another study showed and this one lacks gives way to a start.
+
+    Parameters
+    ----------
+    study
+        The study that is shown.
+    label, options, key, start, resolve, shared
+        As of :func:`core.ui.address.pick`.
+    """
+    came_from_another_study = st.session_state.get(f"_{key}_of", study.id) != study.id
+    st.session_state[f"_{key}_of"] = study.id
+    text = address.asked(key)
+    if came_from_another_study and text and resolve(text) is None:
+        st.session_state[key] = start
     picked = address.pick(
-        "Target gene",
-        names,
-        key="target",
-        start=strongest_target(study),
-        resolve=meant,
+        label,
+        options,
+        key=key,
+        start=start,
+        resolve=resolve,
+        shared=shared,
         icon=":material/search:",
         accept_new_options=True,
         placeholder="Symbol, alias or Ensembl id",
     )
-    return picked or ALL_PERTURBED
+    return picked or start
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -1,18 +1,15 @@
 """The cards of the Study page: targets that need care, figures of quality, the table of targets."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import streamlit as st
 
 from core.figures.export import file_name
-from core.ui import address, state
+from core.ui import address, links
 from core.ui.widgets import card_header, figure_card, table_download
 from core.views.parts import Care
 from core.views.study import StudyView
 from core.views.text import NOTHING, plural
-
-PERTURBATION_PAGE = Path(__file__).parents[2] / "pages" / "perturbation.py"
 
 
 def care_list(view: StudyView) -> None:
@@ -32,7 +29,7 @@ def care_line(care: Care) -> None:
     """What needs care; a link where it is one target."""
     words = f":orange[:material/warning:] **{care.name}** {care.sentence}"
     if care.target:
-        st.page_link(PERTURBATION_PAGE, label=words, query_params=_target_query(care.target))
+        st.page_link(links.PERTURBATION_PAGE, label=words, query_params=links.query(target=care.target))
     else:
         st.markdown(words)
 
@@ -97,15 +94,4 @@ def targets_card(view: StudyView) -> None:
         alt=f"Table of {len(view.targets):,} targets",
     )
     if picked.selection.rows:
-        go_to_target(str(view.targets["target"].iloc[picked.selection.rows[0]]))
-
-
-def go_to_target(target: str) -> None:
-    """Turn to the Perturbation page of a target of the picked study; the picker keeps the study, and takes no other."""
-    st.switch_page(PERTURBATION_PAGE, query_params={"target": target})
-
-
-def _target_query(target: str) -> dict[str, str]:
-    choice = state.chosen()
-    shown = {address.SUBSET: st.query_params[address.SUBSET]} if address.SUBSET in st.query_params else {}
-    return {"study": choice.label if choice else "", "target": target, **shown}
+        links.go_to_target(str(view.targets["target"].iloc[picked.selection.rows[0]]))

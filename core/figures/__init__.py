@@ -30,51 +30,52 @@ from core.figures.registry import Figure
 from core.figures.theme import Drawing, Paper
 
 _BOTH = (False, True)
-_DIRECTIONS = (("bar", "down", "falls"), ("bar", "up", "rises"))
 
 _FIGURES = (
     Figure(
         "scatter", "Control against perturbed, one dot a gene", "perturbation", scatter.scatter, scatter.gene_data,
-        scatter.scatter_caption, scatter.scatter_alt, scatter.scatter_drawn, key=cloud.KEY, cloud=True,
+        scatter.scatter_caption, scatter.scatter_alt, scatter.scatter_drawn,
+        key=cloud.key_for(scatter.scatter_cloud, cloud.KEY), cloud=True,
         selections=("pick", "box"), options=(("scale", scatter.SCALES), ("every", _BOTH)),
     ),
     Figure(
         "volcano", "Significance against fold change", "perturbation", volcano.volcano, scatter.gene_data,
-        volcano.volcano_caption, volcano.volcano_alt, volcano.volcano_drawn, key=cloud.KEY, cloud=True,
+        volcano.volcano_caption, volcano.volcano_alt, volcano.volcano_drawn,
+        key=cloud.key_for(volcano.volcano_cloud, cloud.KEY), cloud=True,
         selections=("pick", "box"), options=(("height", volcano.HEIGHTS), ("every", _BOTH)),
     ),
     Figure(
         "ma", "Fold change against mean expression", "perturbation", scatter.ma, scatter.gene_data, scatter.ma_caption,
-        scatter.ma_alt, scatter.ma_drawn, key=cloud.KEY, cloud=True, selections=("pick", "box"),
-        options=(("every", _BOTH),),
+        scatter.ma_alt, scatter.ma_drawn, key=cloud.key_for(scatter.ma_cloud, cloud.KEY), cloud=True,
+        selections=("pick", "box"), options=(("every", _BOTH),),
     ),
     Figure(
         "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption,
-        bars.top_alt, bars.top_drawn, "test", key=_DIRECTIONS, selections=("pick",),
+        bars.top_alt, bars.top_drawn, "test", key=bars.top_key, selections=("pick",),
         options=(("by", bars.ORDERS), ("n", ())), shapes=False,
     ),
     Figure(
         "delta_distribution", "Distribution of deltas", "perturbation", distributions.delta_distribution,
         distributions.delta_data, distributions.delta_caption, distributions.delta_alt, distributions.delta_drawn,
-        key=distributions.DELTA_KEY,
+        key=distributions.delta_key,
     ),
     Figure(
         "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
-        bars.guides_alt, bars.guides_drawn, "normalized", key=bars.GUIDE_KEY, shapes=False,
+        bars.guides_alt, bars.guides_drawn, "normalized", key=bars.guides_key, shapes=False,
     ),
     Figure(
         "qq", "p values against chance and controls", "qq", qq.qq, qq.qq_data, qq.qq_caption, qq.qq_alt, qq.qq_drawn,
-        "test", key=qq.KEY,
+        "test", key=qq.qq_key,
     ),
     Figure(
         "pathways", "Pathways, one dot a gene set", "pathways", pathways.pathways, pathways.pathways_data,
-        pathways.pathways_caption, pathways.pathways_alt, pathways.pathways_drawn, "changed", key=pathways.KEY,
+        pathways.pathways_caption, pathways.pathways_alt, pathways.pathways_drawn, "changed", key=pathways.pathways_key,
         options=(("test", pathways.TESTS), ("n", ())), shapes=False,
     ),
     Figure(
         "cell_state", "Cell state against controls", "cell_state", cell_state.cell_state, cell_state.cell_state_data,
         cell_state.cell_state_caption, cell_state.cell_state_alt, cell_state.cell_state_drawn, "cells",
-        key=cell_state.KEY, shapes=False,
+        key=cell_state.cell_state_key, shapes=False,
     ),
     Figure(
         "responders", "Responders, by score along the effect", "responders", responders.responders,
@@ -84,11 +85,11 @@ _FIGURES = (
     Figure(
         "changed_against_cells", "Genes changed against cells, one dot a target", "study", study.changed_against_cells,
         study.changed_data, study.changed_caption, study.changed_alt, study.changed_drawn, "test",
-        key=study.STRENGTH_KEY, selections=("pick",),
+        key=study.changed_key, selections=("pick",),
     ),
     Figure(
         "percent_left", "Transcript left, by target", "study", study.percent_left, study.left_data, study.left_caption,
-        study.left_alt, study.left_drawn, "normalized", key=study.LEFT_KEY, selections=("pick",),
+        study.left_alt, study.left_drawn, "normalized", key=study.left_key, selections=("pick",),
         options=(("layout", study.LAYOUTS),), shapes=False,
     ),
     Figure(
@@ -109,32 +110,34 @@ _FIGURES = (
     Figure(
         "mean_dispersion", "Normalized dispersion against mean, one dot a gene", "genes", genes.mean_dispersion,
         genes.genes_data, genes.mean_dispersion_caption, genes.mean_dispersion_alt, genes.mean_dispersion_drawn,
-        "normalized", key=genes.GENES_KEY, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+        "normalized", key=genes.mean_dispersion_key, cloud=True, selections=("pick", "box"),
+        options=(("every", _BOTH),),
     ),
     Figure(
         "gene_distribution", "Distribution in the cells", "gene_cells", gene_cells.gene_distribution,
         gene_cells.cells_data, gene_cells.cells_caption, gene_cells.cells_alt, gene_cells.cells_drawn, "values",
-        key=gene_cells.CELLS_KEY, options=(("by", gene_cells.GROUPINGS),), shapes=False,
+        key=gene_cells.cells_key, options=(("by", gene_cells.GROUPINGS),), shapes=False,
     ),
     Figure(
         "gene_movers", "What moves it most", "gene", movers.gene_movers, movers.movers_shown, movers.movers_caption,
-        movers.movers_alt, movers.movers_drawn, key=movers.MOVERS_KEY, selections=("pick",), options=(("n", ()),),
+        movers.movers_alt, movers.movers_drawn, key=movers.movers_key, selections=("pick",), options=(("n", ()),),
         shapes=False,
     ),
     Figure(
         "effect_map", "Effects of targets, clustered", "map", heatmap.profiles, heatmap.profiles_data,
-        heatmap.profiles_caption, heatmap.profiles_alt, heatmap.profiles_drawn, "values", key=heatmap.HEATMAP_KEY,
+        heatmap.profiles_caption, heatmap.profiles_alt, heatmap.profiles_drawn, "values", key=heatmap.profiles_key,
         shapes=False,
     ),
     Figure(
         "correlation_map", "Correlation of targets, clustered", "map", heatmap.correlation_map,
         heatmap.correlation_data, heatmap.correlation_caption, heatmap.correlation_alt, heatmap.correlation_drawn,
-        "values", key=heatmap.CORRELATION_KEY, shapes=False,
+        "values", key=heatmap.correlation_key, shapes=False,
     ),
     *(
         Figure(
             name, title, name, pair.pair, pair.pair_data, pair.pair_caption, pair.pair_alt, pair.pair_drawn,
-            key=keys, cloud=True, selections=("pick", "box"), options=(("every", _BOTH),),
+            key=cloud.key_for(pair.pair_cloud, keys), cloud=True, selections=("pick", "box"),
+            options=(("every", _BOTH),),
         )
         for name, title, keys in (
             ("pair", "Two targets against each other, one dot a gene", pair.PAIR_KEY),

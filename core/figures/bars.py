@@ -15,6 +15,7 @@ from core.schema import PSEUDOCOUNT
 from core.views.text import enumerate_words, number, p_value, percent, plain, plural, threshold
 
 ORDERS = ("delta", "log2_fold_change", "fdr")
+TOP_KEY = (("bar", "down", "falls"), ("bar", "up", "rises"), ("bar", "neutral", "not significant"))
 ROW_PX, ROW_PT = 13.0, 7.4
 HIGHEST_MM = 230.0
 """A figure of rows is as high as its rows, but no higher than a page; more rows are left out, and it says so."""
@@ -59,18 +60,26 @@ def top_deltas(
     columns = bar_columns(top, by)
     rows = _key_rows(top) if page else []
     on = row_sheet(view, paper, width or 430.0, names, rows, ROW_PT if page else ROW_PX)
-    layers = _bar_layers(top, names, columns, _signed_axis(*columns, by), on)
+    title = "log2 fold change, over control" if by == "log2_fold_change" else "delta, log-normalized"
+    layers = _bar_layers(top, names, columns, theme.signed_axis(title, np.concatenate(columns), 0.03), on)
     if page:
         layers += key.above(rows, on, view) + key.note(view, on)
     return theme.compose(layers, on, params=[{"name": "highlighted", "value": _bold(top, names, highlight)}])
 
 
 def row_sheet(
-    view: Any, paper: bool | Paper, width: float, names: Sequence[str], rows: Sequence[key.Row], row: float, **more: Any
+    view: Any,
+    paper: bool | Paper,
+    width: float,
+    names: Sequence[str],
+    rows: Sequence[key.Row],
+    row: float,
+    *,
+    x_top: bool = True,
 ) -> Sheet:
-    """A sheet as high as its rows need, with a strip for the key above the axis."""
+    """A sheet as high as its rows need, with a strip for the key above the plot and its axis."""
     note = key.note_height(view, paper)
-    on = theme.sheet(paper, width, y_labels=names, y_title=False, x_top=True, strip=note, height=1.0, **more)
+    on = theme.sheet(paper, width, y_labels=names, y_title=False, x_top=x_top, strip=note, height=1.0)
     strip = key.strip_height(rows, on) + (2 if rows else 0)
     return replace(on, top=on.top + strip, height=on.top + strip + on.bottom + max(len(names), 1) * row)
 
@@ -116,17 +125,6 @@ def bar_columns(top: pd.DataFrame, by: str) -> tuple[theme.Floats, theme.Floats,
         return value, nothing, nothing
     delta, low, high = (top[c].to_numpy(dtype=float) for c in ("delta", "delta_low", "delta_high"))
     return delta, low, high
-
-
-def _signed_axis(value: theme.Floats, low: theme.Floats, high: theme.Floats, by: str) -> Axis:
-    ends = np.concatenate([value, low, high])
-    ends = ends[np.isfinite(ends)]
-    bottom, top = min(float(np.min(ends, initial=0.0)), 0.0), max(float(np.max(ends, initial=0.0)), 0.0)
-    room = 0.03 * max(top - bottom, 1e-6)
-    title = "log2 fold change, over control" if by == "log2_fold_change" else "delta, log-normalized"
-    axis = theme.linear_axis(title, bottom - room, top + room, about=5)
-    digits = max((len(f"{t:.10g}".partition(".")[2]) for t in axis.ticks), default=0)
-    return Axis(axis.title, axis.low, axis.high, axis.ticks, form=f"+.{digits}f", words=((0.0, "0"),))
 
 
 def unique_names(genes: Iterable[Any], longest: int = theme.LONGEST_LABEL) -> list[str]:
@@ -213,7 +211,7 @@ def _bar_layers(
 
 def ink(on: Sheet) -> Any:
     """The color of lines and letters."""
-    return theme.INK if on.paper else theme.paint("observed")
+    return theme.color("observed", on)
 
 
 def _key_rows(top: pd.DataFrame) -> list[key.Row]:
@@ -224,6 +222,11 @@ def _key_rows(top: pd.DataFrame) -> list[key.Row]:
         key.Row("bar", theme.LIGHT["down"], f"{plural(down, 'gene')} {'falls' if down < 2 else 'fall'}"),
     ]
     return rows + ([key.Row("bar", theme.LIGHT["neutral"], f"{number(rest)} not significant")] if rest else [])
+
+
+def top_key(view: PerturbationLike, *, by: str = "delta", n: int = 50, **_: Any) -> key.Key:
+    """The key on the page, of the bars that are drawn."""
+    return key.of_roles(TOP_KEY, top_genes(view, by=by, n=n)["role"])
 
 
 def top_caption(
@@ -298,10 +301,7 @@ def guides(
     )
     left = table["percent_left"].to_numpy(dtype=float)
     axis = left_axis(left, table["high"].to_numpy(dtype=float), "Transcript left, control = 100 %")
-    on = theme.sheet(
-        paper, width or 560.0, y_labels=names, y_title=False, strip=key.note_height(view, paper), height=1.0
-    )
-    on = replace(on, height=on.top + on.bottom + max(len(names), 1) * (11.0 if page else 27.0))
+    on = row_sheet(view, paper, width or 560.0, names, [], 11.0 if page else 27.0, x_top=False)
     measured = np.isfinite(left)
     role = np.where(measured, "observed", "neutral")
     layers = left_layers(table.assign(name=names, role=role), axis, on, on_top=False)
@@ -386,23 +386,12 @@ def left_layers(table: pd.DataFrame, axis: Axis, on: Sheet, *, on_top: bool, **l
             "fill": {
                 "condition": {
                     "test": "datum.role !== 'observed'",
-                    "value": theme.LIGHT["paper"] if on.paper else theme.paint("paper"),
+                    "value": theme.color("paper", on),
                 },
                 "value": ink(on),
             },
         }
         | ({} if on.paper else {"tooltip": tooltip}),
-    }
-    full: Spec = {
-        "data": {"values": [{"full": 1}]},
-        "mark": {
-            "type": "rule",
-            "strokeDash": on.dash,
-            "strokeWidth": on.line,
-            "tooltip": None,
-            "color": theme.INK if on.paper else theme.paint("neutral"),
-        },
-        "encoding": {"x": axis.encoding("full", **orient)},
     }
     words: Spec = {
         "data": {"values": none},
@@ -418,7 +407,16 @@ def left_layers(table: pd.DataFrame, axis: Axis, on: Sheet, *, on_top: bool, **l
         },
         "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "said", "type": "nominal"}},
     }
-    return [full, {"data": {"values": some}, "layer": [lines, dots]}, *([words] if none else [])]
+    return [
+        theme.upright(1.0, axis, on, **orient),
+        {"data": {"values": some}, "layer": [lines, dots]},
+        *([words] if none else []),
+    ]
+
+
+def guides_key(view: PerturbationLike, **_: Any) -> key.Key:
+    """The key, where a guide has an estimate."""
+    return GUIDE_KEY if np.isfinite(guide_table(view)["percent_left"].to_numpy(dtype=float)).any() else ()
 
 
 def guides_caption(view: PerturbationLike, **_: Any) -> str:

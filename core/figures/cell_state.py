@@ -1,15 +1,13 @@
 """Cell state as rows: how often a target's cell shows more than a control cell, with the values in words."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.figures import key, theme
-from core.figures.bars import row_axis, unique_names
-from core.figures.distributions import upright
+from core.figures.bars import row_axis, row_sheet, unique_names
 from core.figures.theme import Drawing, Paper, Spec
 from core.views.cell_state import CellStateView, how_compared, how_phased, sentence
 from core.views.text import p_value, plain, plural
@@ -29,12 +27,8 @@ def cell_state(
     table = view.rows
     names = unique_names([sentence(row) for row in table.itertuples()], 70)
     page = theme.paper_of(paper)
-    note = key.note_height(view, paper)
-    on = theme.sheet(paper, width or 560.0, y_labels=names, y_title=False, strip=note, height=1.0)
-    rows = _key_rows(table) if page else []
-    strip = key.strip_height(rows, on) + (2 if rows else 0)
-    tall = max(len(names), 1) * (ROW_PT if page else ROW_PX)
-    on = replace(on, top=on.top + strip, height=on.top + strip + on.bottom + tall)
+    rows = key.printed(cell_state_key(view)) if page else []
+    on = row_sheet(view, paper, width or 560.0, names, rows, ROW_PT if page else ROW_PX, x_top=False)
     ends = table[["low", "high"]].to_numpy(dtype=float) - 0.5
     reach = min(max(1.15 * float(np.abs(ends).max(initial=0.0)), LEAST_REACH), 0.5)
     axis = theme.linear_axis(
@@ -65,13 +59,13 @@ def cell_state(
         "encoding": {"x": axis.encoding("auc"), "y": y, "color": theme.roles()}
         | ({} if on.paper else {"tooltip": tooltip}),
     }
-    layers = [upright(0.5, axis, on), {"data": {"values": values}, "layer": [lines, dots]}]
+    layers = [theme.upright(0.5, axis, on), {"data": {"values": values}, "layer": [lines, dots]}]
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
 
 
-def _key_rows(table: pd.DataFrame) -> list[key.Row]:
-    roles = set(table["role"])
-    return [key.Row(shape, theme.LIGHT[role], words) for shape, role, words in KEY if role in roles]
+def cell_state_key(view: CellStateView, **_: Any) -> key.Key:
+    """The key, of the dots that are drawn."""
+    return key.of_roles(KEY, view.rows["role"])
 
 
 def cell_state_data(view: CellStateView, **_: Any) -> pd.DataFrame:

@@ -4,7 +4,7 @@ On screen the many are tiles shaded by how many genes lie there, and only genes 
 gene is a point of one embedded picture under vector axes, names and key.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,8 +30,8 @@ LABELS_IF_NARROW = 6
 KEY = (
     ("dot", "down", "falls"),
     ("dot", "up", "rises"),
-    ("tiles", "faint", "how many genes lie there"),
 )
+TILES_KEY = ("tiles", "faint", "how many genes lie there")
 
 TOOLTIP: tuple[Spec, ...] = (
     {"field": "gene", "type": "nominal", "title": "Gene"},
@@ -217,7 +217,7 @@ def draw_cloud(
         on = theme.sheet(paper, width, y_labels=cloud.y.labels(), strip=strip)
         x, y = cloud.pixels(on)
     ringed = np.isin(cloud.genes["gene"].to_numpy(), list(highlight))
-    dots = np.ones(len(x), dtype=bool) if every else dots_of(cloud, ringed)
+    dots = dots_of(cloud, ringed, every=every)
     taken = [spot] if spot else []
     names = hang_names(cloud, on, x, y, dots if not on.paper else cloud.genes["changed"].to_numpy(), ringed, taken)
     body = paper_body(cloud, on, x, y) if on.paper else screen_body(cloud, dots, every=every)
@@ -229,8 +229,10 @@ def draw_cloud(
     return theme.compose(layers, on)
 
 
-def dots_of(cloud: Cloud, ringed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The genes drawn as dots: the 500 most outlying changes, the highlighted genes and the target's own."""
+def dots_of(cloud: Cloud, ringed: NDArray[np.bool_], *, every: bool) -> NDArray[np.bool_]:
+    """The genes drawn as dots: all, or the 500 most outlying changes, the highlighted genes and the target's own."""
+    if every:
+        return np.ones(len(cloud.genes), dtype=bool)
     changed = np.flatnonzero(cloud.genes["changed"].to_numpy())
     weight = cloud.genes["weight"].to_numpy()
     chosen = ringed | np.isin(cloud.genes["gene"].to_numpy(), list(cloud.own))
@@ -415,7 +417,7 @@ def hung_texts(
         "fontSize": on.text,
         "fontWeight": weight,
         "tooltip": None,
-        "color": theme.INK if on.paper else theme.paint("observed"),
+        "color": theme.color("observed", on),
         **on.italic,
     }
     encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "text": {"field": "name", "type": "nominal"}}
@@ -442,7 +444,7 @@ def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
         "size": 14 if on.paper else 110,
         "strokeWidth": 0.75 if on.paper else 2,
         "opacity": 1,
-        "stroke": theme.INK if on.paper else theme.paint("observed"),
+        "stroke": theme.color("observed", on),
     }
     encoding: Spec = {"x": cloud.x.encoding("x"), "y": cloud.y.encoding("y")}
     if not on.paper:
@@ -451,6 +453,29 @@ def rings(cloud: Cloud, ringed: NDArray[np.bool_], on: Sheet) -> list[Spec]:
 
 
 # -------------------------------------------------------------------------------------------- words and look-ups
+
+
+def key_for(make: Callable[..., Cloud], entries: key.Key) -> Callable[..., key.Key]:
+    """A figure's key on the page, given how its cloud is made and the entries of genes that change."""
+
+    def entries_of(view: Any, *, highlight: Sequence[str] = (), every: bool = False, **options: Any) -> key.Key:
+        return key_of(make(view, **options), entries, highlight=highlight, every=every)
+
+    return entries_of
+
+
+def key_of(
+    cloud: Cloud, entries: key.Key, *, highlight: Sequence[str] = (), every: bool = False, other: str = "no change"
+) -> key.Key:
+    """The key on the page: the roles among the dots, what the other dots are, and tiles where there are any."""
+    dots = dots_of(cloud, np.isin(cloud.genes["gene"].to_numpy(), list(highlight)), every=every)
+    changed = cloud.genes["changed"].to_numpy(dtype=bool)
+    shown = key.of_roles(entries, cloud.genes["role"][dots & changed])
+    if (dots & ~changed).any():  # they are grey, as some that change may be
+        grey = [words for _, role, words in shown if role == "neutral"]
+        shown = tuple(entry for entry in shown if entry[1] != "neutral")
+        shown += (("dot", "neutral", ", or ".join([*grey, other])),)
+    return shown if dots.all() else (*shown, TILES_KEY)
 
 
 def key_rows(view: PerturbationLike, cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:

@@ -38,7 +38,7 @@ def histogram(edges: Floats, counts: Floats, x: Axis, y: Axis, on: Sheet, role: 
     ]
     return {
         "data": {"values": values},
-        "mark": {"type": "rect", "opacity": 1, "color": theme.LIGHT[role] if on.paper else theme.paint(role)},
+        "mark": {"type": "rect", "opacity": 1, "color": theme.color(role, on)},
         "encoding": {
             "x": x.encoding("x"),
             "x2": {"field": "x2"},
@@ -46,21 +46,6 @@ def histogram(edges: Floats, counts: Floats, x: Axis, y: Axis, on: Sheet, role: 
             "y2": {"datum": y.low},
         }
         | ({} if on.paper else {"tooltip": tooltip}),
-    }
-
-
-def upright(at: float, x: Axis, on: Sheet) -> Spec:
-    """A thin dashed upright line through the whole plot."""
-    return {
-        "data": {"values": [{"at": at}]},
-        "mark": {
-            "type": "rule",
-            "strokeDash": on.dash,
-            "strokeWidth": on.line,
-            "tooltip": None,
-            "color": theme.INK if on.paper else theme.paint("neutral"),
-        },
-        "encoding": {"x": x.encoding("at")},
     }
 
 
@@ -98,8 +83,7 @@ def delta_distribution(
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=300.0)
     bars = [histogram(edges, total.astype(float), x, y, on, "neutral")]
     bars += [histogram(edges, table[r].to_numpy(dtype=float), x, y, on, r) for r in ("down", "up")]
-    zero = upright(0.0, x, on)
-    layers = [*bars, zero, *_tail_names(view, edges, total, x, y, on, highlight)]
+    layers = [*bars, theme.upright(0.0, x, on), *_tail_names(view, edges, total, x, y, on, highlight)]
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 
 
@@ -182,6 +166,12 @@ def _bar_boxes(edges: Floats, total: Any, x: Axis, y: Axis, on: Sheet) -> list[t
     ]
 
 
+def delta_key(view: PerturbationLike, **_: Any) -> key.Key:
+    """The key on the page, of the bars that are drawn."""
+    table = delta_bins(view)[1]
+    return key.of_roles(DELTA_KEY, ["neutral", *(role for role in ("down", "up") if table[role].any())])
+
+
 def delta_data(view: PerturbationLike, **_: Any) -> pd.DataFrame:
     """Genes in each bin of delta: left, right, neutral, down, up."""
     return delta_bins(view)[1]
@@ -256,9 +246,7 @@ def totals(
     low, high = (float(table["left"].min()), float(table["right"].max())) if len(table) else (1.0, 10.0)
     x = theme.log_axis(title, max(low, 1e-6), max(high, low * 1.01))
     shares = table[["control_share", "perturbed_share"]].to_numpy(dtype=float)
-    y = theme.linear_axis("Share of the group's cells", 0.0, 1.08 * max(float(shares.max(initial=0.0)), 1e-3), about=4)
-    digits = 0 if all(abs(100 * t - round(100 * t)) < 1e-6 for t in y.ticks) else 1
-    y = Axis(y.title, y.low, y.high, y.ticks, form=f",.{digits}f", percent=True)
+    y = theme.share_axis("Share of the group's cells", 1.08 * max(float(shares.max(initial=0.0)), 1e-3))
     rows = [
         key.Row("line", theme.LIGHT["neutral"], f"{number(table['control'].sum())} control cells"),
         key.Row("line", theme.LIGHT["observed"], f"{number(table['perturbed'].sum())} perturbed cells"),
@@ -266,24 +254,10 @@ def totals(
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=300.0)
     middle = np.sqrt(table["left"].to_numpy(dtype=float) * table["right"].to_numpy(dtype=float))
     layers = [
-        _curve(middle, table[f"{group}_share"].to_numpy(dtype=float), x, y, on, role)
+        theme.curve(middle, table[f"{group}_share"].to_numpy(dtype=float), x, y, on, role)
         for group, role in (("control", "neutral"), ("perturbed", "observed"))
     ]
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
-
-
-def _curve(at: Floats, share: Floats, x: Axis, y: Axis, on: Sheet, role: str) -> Spec:
-    return {
-        "data": {"values": theme.records(x=at, y=share)},
-        "mark": {
-            "type": "line",
-            "interpolate": "monotone",
-            "strokeWidth": 1.0 if on.paper else 2.0,
-            "tooltip": None,
-            "color": theme.LIGHT[role] if on.paper else theme.paint(role),
-        },
-        "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
-    }
 
 
 def totals_data(view: Any, *, quantity: str = "totals", **_: Any) -> pd.DataFrame:
@@ -409,13 +383,12 @@ def _cells_rows(
     bars: Spec = {
         "name": "bars",
         "data": {"values": values},
-        "mark": {"type": "bar", "color": theme.LIGHT["neutral"] if on.paper else theme.paint("neutral")},
+        "mark": {"type": "bar", "color": theme.color("neutral", on)},
         "encoding": {"x": x.encoding("n", orient="top"), "y": y} | ({} if on.paper else {"tooltip": tooltip}),
     }
     pick = {"params": [{"name": "pick", "select": {"type": "point", "fields": ["target"], "on": "@bars_marks:click"}}]}
-    few = upright(float(FEW_CELLS), Axis(x.title, x.low, x.high, x.ticks, form=x.form), on)
-    few["encoding"]["x"] = x.encoding("at", orient="top")
-    layers = [bars if on.paper else bars | pick, *([few] if FEW_CELLS < x.high else [])]
+    few = [theme.upright(float(FEW_CELLS), x, on, orient="top")] if FEW_CELLS < x.high else []
+    layers = [bars if on.paper else bars | pick, *few]
     chosen = [name for name, target in zip(names, table["target"], strict=True) if target in set(highlight)]
     layers += key.note(view, on) if on.paper else []
     return theme.compose(layers, on, params=[{"name": "highlighted", "value": chosen}])
@@ -428,7 +401,7 @@ def _cells_histogram(view: Any, table: pd.DataFrame, width: float | None, paper:
     on = theme.sheet(
         paper, width, y_labels=y.labels(), strip=key.note_height(view, paper), height=None if paper else 300.0
     )
-    few = [upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
+    few = [theme.upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
     layers = [histogram(edges, counts.astype(float), x, y, on, "neutral", noun="Targets"), *few]
     return theme.compose(layers + (key.note(view, on) if on.paper else []), on)
 
@@ -514,7 +487,7 @@ def gene_mean_distribution(
     )
     layers = [histogram(edges, counts.astype(float), x, y, on, "neutral")]
     if scale == "counts" and x.low < MEASURABLE_MEAN < x.high:
-        layers.append(upright(MEASURABLE_MEAN, x, on))
+        layers.append(theme.upright(MEASURABLE_MEAN, x, on))
     layers += _named_means(view, scale, highlight, edges, counts, x, y, on)
     return theme.compose(layers + (key.note(view, on) if on.paper else []), on)
 

@@ -75,10 +75,7 @@ def export_figure(
     one_of("format", format, FORMATS)
     paper = Paper(width_mm, shape, int(dpi))
     svg, size = paper_svg(figure, view, paper, options)
-    about = metadata(figure, view, options | {"paper": paper})
-    if format == "svg":
-        return svg_file(svg, size, about).encode("utf-8")
-    return pdf_file(svg, about) if format == "pdf" else png_file(svg, size, paper, about)
+    return as_file(svg, size, paper, format, metadata(figure, view, options | {"paper": paper}))
 
 
 def paper_svg(figure: Figure, view: Any, paper: Paper, options: Mapping[str, Any]) -> tuple[str, tuple[float, float]]:
@@ -168,6 +165,13 @@ def _subset_of(view: Any) -> str:
 
 
 # -------------------------------------------------------------------------------------------------------- files
+
+
+def as_file(svg: str, size: tuple[float, float], paper: Paper, format: str, about: Mapping[str, str]) -> bytes:
+    """A drawing of that size in points as the bytes of a file."""
+    if format == "svg":
+        return svg_file(svg, size, about).encode("utf-8")
+    return pdf_file(svg, about) if format == "pdf" else png_file(svg, size, paper, about)
 
 
 def svg_file(svg: str, size: tuple[float, float], about: Mapping[str, str]) -> str:

@@ -204,13 +204,12 @@ def _means(rows: pd.DataFrame, names: Sequence[tuple[str, str]], x: Axis, y: Axi
         {"field": "share_low", "type": "quantitative", "format": ".1%", "title": f"95{NBSP}% from"},
         {"field": "share_high", "type": "quantitative", "format": ".1%", "title": "to"},
     ]
-    paper_color: Any = theme.LIGHT["paper"] if on.paper else theme.paint("paper")
     return {
         "name": "means",
         "data": {"values": values},
         "mark": {
             "type": "point", "filled": True, "opacity": 1, "size": 11 if on.paper else 50, "fill": ink(on),
-            "stroke": paper_color, "strokeWidth": 0.5 if on.paper else 1.5,
+            "stroke": theme.color("paper", on), "strokeWidth": 0.5 if on.paper else 1.5,
         },
         "encoding": {"x": x.encoding("x"), "y": y.encoding("y")} | ({} if on.paper else {"tooltip": tooltip}),
     }  # fmt: skip
@@ -223,6 +222,12 @@ def _key_rows(rows: pd.DataFrame) -> list[key.Row]:
         *(key.Row("bar", theme.LIGHT[role], words[role]) for role in found),
         key.Row("dot", theme.INK, "mean of all cells"),
     ]
+
+
+def cells_key(view: Any, *, by: str = "target", **_: Any) -> key.Key:
+    """The key on the page, of the curves that are drawn."""
+    *curves, mean = CELLS_KEY
+    return (*key.of_roles(tuple(curves), view.by(by).rows["role"]), mean)
 
 
 def cells_data(view: Any, *, by: str = "target", **_: Any) -> pd.DataFrame:

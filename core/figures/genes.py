@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from core.figures import key, theme
-from core.figures.cloud import MOST_DOTS, Cloud, draw_cloud
+from core.figures.cloud import MOST_DOTS, Cloud, draw_cloud, key_of
 from core.figures.theme import Drawing, Paper, Spec
 from core.views.genes import tells_variable_genes
 from core.views.text import counts, number, plain, plural, signed
 
-GENES_KEY = (("dot", "accent", "highly variable"), ("tiles", "faint", "how many genes lie there"))
+GENES_KEY = (("dot", "accent", "highly variable"),)
 LOWEST_MEAN = 0.001
 """Mean normalized counts at which the logarithmic axis begins."""
 FEW_GENES = 300
@@ -105,6 +105,13 @@ def _key_rows(cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:
     rows.append(key.Row("dot", theme.CLOUD, f"{number(len(cloud.genes) - n)} {'others' if n else 'genes'}"))
     ringed = np.isin(cloud.genes["gene"].to_numpy(), list(highlight)).any()
     return rows + ([key.Row("ring", theme.INK, "highlighted")] if ringed else [])
+
+
+def mean_dispersion_key(view: Any, *, highlight: Sequence[str] = (), every: bool = False, **_: Any) -> key.Key:
+    """The key on the page: highly variable genes and tiles only where they are drawn."""
+    cloud = mean_dispersion_cloud(view)
+    other = "other genes" if cloud.genes["changed"].any() else "genes"
+    return key_of(cloud, GENES_KEY, highlight=highlight, every=every or _has_a_dot_each(cloud), other=other)
 
 
 def genes_data(view: Any, **_: Any) -> Any:

@@ -21,8 +21,9 @@ KEY_ROOM_PX = 22.0
 KEY_STEPS = 41
 LONGEST = 18
 
-HEATMAP_KEY = (("bar", "down", "falls"), ("bar", "up", "rises"), ("line", "observed", "group of targets"))
-CORRELATION_KEY = (("bar", "down", "opposite"), ("bar", "up", "alike"), ("line", "observed", "group of targets"))
+HEATMAP_KEY = (("bar", "down", "falls"), ("bar", "up", "rises"))
+CORRELATION_KEY = (("bar", "down", "opposite"), ("bar", "up", "alike"))
+GROUP_KEY = ("line", "observed", "group of targets")
 
 
 def profiles(
@@ -158,7 +159,7 @@ def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
             "fill": fill,
         },
     }
-    ink = theme.INK if on.paper else theme.paint("observed")
+    ink = theme.color("observed", on)
     words = (
         (look.words[0], 0.0, "left"),
         ("0", start + wide / 2, "center"),
@@ -230,7 +231,7 @@ def group_marks(view: Any, names: Sequence[str], x: Spec, on: Sheet) -> list[Spe
         )
     if not spans:
         return []
-    ink = theme.INK if on.paper else theme.paint("observed")
+    ink = theme.color("observed", on)
     unit = on.text / 11.0
     band = {k: v for k, v in x.items() if k not in ("field", "axis")} | {"axis": x["axis"]}
     line: Spec = {
@@ -262,6 +263,16 @@ def group_marks(view: Any, names: Sequence[str], x: Spec, on: Sheet) -> list[Spe
 
 
 # --------------------------------------------------------------------------------------------------------- words
+
+
+def profiles_key(view: Any, **_: Any) -> key.Key:
+    """The key on the page: lines only where there are groups."""
+    return (*HEATMAP_KEY, GROUP_KEY) if any(view.group) else HEATMAP_KEY
+
+
+def correlation_key(view: Any, **_: Any) -> key.Key:
+    """The key of correlations."""
+    return (*CORRELATION_KEY, GROUP_KEY) if any(view.group) else CORRELATION_KEY
 
 
 def profiles_data(view: Any, **_: Any) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""The key of a printed figure: inside the plot where a corner is free, else on a line above it; and "simulated"."""
+"""Keys: entries for under a figure on the page; on paper inside the plot or above it, and "simulated"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ MARGIN = 4.0
 SIMULATED = "Simulated data"
 
 Box = tuple[float, float, float, float]
+Key = tuple[tuple[str, str, str], ...]
+"""Entries as (shape, role, words), for the page."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,17 @@ class Row:
     shape: str
     color: str
     words: str
+
+
+def of_roles(entries: Key, roles: Iterable[str]) -> Key:
+    """The entries of the roles that are drawn."""
+    drawn = set(roles)
+    return tuple(entry for entry in entries if entry[1] in drawn)
+
+
+def printed(entries: Key) -> list[Row]:
+    """The same entries for paper."""
+    return [Row(shape, theme.LIGHT[role], words) for shape, role, words in entries]
 
 
 def note_height(view: Any, paper: bool | Paper) -> float:

@@ -1,7 +1,6 @@
 """What moves a gene: the perturbations that move it most, as dots with intervals."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,13 +65,8 @@ def movers_shown(view: Any, *, n: int = MOST, **_: Any) -> pd.DataFrame:
 
 
 def _axis(table: pd.DataFrame, gene: str) -> Axis:
-    ends = table[["delta", "delta_low", "delta_high"]].to_numpy(dtype=float)
-    ends = ends[np.isfinite(ends)]
-    low, high = min(float(np.min(ends, initial=0.0)), 0.0), max(float(np.max(ends, initial=0.0)), 0.0)
-    room = 0.04 * max(high - low, 1e-3)
-    axis = theme.linear_axis(f"delta of {plain(gene, 24)}, log-normalized", low - room, high + room, about=5)
-    digits = max((len(f"{t:.10g}".partition(".")[2]) for t in axis.ticks), default=0)
-    return replace(axis, form=f"+.{digits}f", words=((0.0, "0"),))
+    title = f"delta of {plain(gene, 24)}, log-normalized"
+    return theme.signed_axis(title, table[["delta", "delta_low", "delta_high"]], 0.04, least=1e-3)
 
 
 def _layers(table: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> list[Spec]:
@@ -138,6 +132,11 @@ def _key_rows(table: pd.DataFrame) -> list[key.Row]:
 def _rule(view: Any) -> str:
     least = f", at least {threshold(view.fold)}-fold" if view.fold > 1 else ""
     return f"FDR < {threshold(view.fdr)}{least}"
+
+
+def movers_key(view: Any, *, n: int = MOST, **_: Any) -> key.Key:
+    """The key on the page, of the dots that are drawn."""
+    return key.of_roles(MOVERS_KEY, movers_shown(view, n=n)["role"])
 
 
 def movers_caption(view: Any, *, n: int = MOST, **_: Any) -> str:

@@ -16,13 +16,11 @@ PAIR_KEY = (
     ("dot", "down", "fall in both"),
     ("dot", "accent", "rise in one, fall in the other"),
     ("dot", "neutral", "change in one"),
-    ("tiles", "faint", "how many genes lie there"),
 )
 COMBINATION_KEY = (
     ("dot", "up", "rises in the combination"),
     ("dot", "down", "falls in the combination"),
     ("dot", "neutral", "changes in a part alone"),
-    ("tiles", "faint", "how many genes lie there"),
 )
 _PAIR_WORDS = (
     ("up", "gene rises in both", "genes rise in both"),

@@ -17,14 +17,12 @@ from core.errors import OptionError
 from core.figures import figure_named
 from core.figures.export import (
     FORMATS,
+    as_file,
     figure_data_bytes,
     file_name,
     metadata,
     paper_svg,
-    pdf_file,
-    png_file,
     subject_words,
-    svg_file,
 )
 from core.figures.registry import Figure
 from core.figures.theme import INK, MM_PER_PT, PAPER_FONT, Paper, one_of
@@ -115,10 +113,7 @@ def panel_bytes(
     one_of("format", format, FORMATS)
     paper = Paper(width_mm, dpi=int(dpi))
     svg, size = panel_svg(parts, paper, columns)
-    about = panel_metadata(parts)
-    if format == "svg":
-        return svg_file(svg, size, about).encode("utf-8")
-    return pdf_file(svg, about) if format == "pdf" else png_file(svg, size, paper, about)
+    return as_file(svg, size, paper, format, panel_metadata(parts))
 
 
 def panel_svg(parts: Sequence[Part], paper: Paper, columns: int) -> tuple[str, tuple[float, float]]:

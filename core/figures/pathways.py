@@ -1,7 +1,6 @@
 """Pathways as dots: how sure each is, how many genes carry it, and which way these go."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,18 @@ import pandas as pd
 
 from core.data.gene_sets import LARGEST, SMALLEST
 from core.figures import key, theme
-from core.figures.bars import row_axis, rows_that_fit, unique_names
+from core.figures.bars import row_axis, row_sheet, rows_that_fit, unique_names
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
 from core.stats.enrichment import GENE_CORRELATION
 from core.views.pathways import FDR_SHOWN, PathwaysView, standing
 from core.views.text import enumerate_words, number, p_value, plain, plural, threshold, version
 
 TESTS = ("genes", "profile")
-KEY = (("dot", "down", "falls"), ("dot", "up", "rises"))
+KEY = (
+    ("dot", "down", "falls"),
+    ("dot", "up", "rises"),
+    ("dot", "neutral", f"FDR at least {threshold(FDR_SHOWN)}"),
+)
 SHOWN = 8
 LONGEST_ROW, LONGEST_ROW_ON_PAPER = 34, 40
 ROW_PX, ROW_PT = 26.0, 9.5
@@ -64,7 +67,7 @@ def pathways(
         top = top.head(rows_that_fit(len(top), ROW_PT))
     names = unique_names(top["name"], LONGEST_ROW_ON_PAPER if page else LONGEST_ROW)
     rows = _key_rows(top) if page else []
-    on = _sheet(view, paper, width or 500.0, names, rows)
+    on = row_sheet(view, paper, width or 500.0, names, rows, ROW_PT if page else ROW_PX, x_top=False)
     axis = _axis(top)
     layers = _layers(top, names, axis, on)
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
@@ -79,14 +82,6 @@ def pathways_data(view: PathwaysView, *, test: str = "genes", n: int = SHOWN, **
     return top.reset_index(drop=True)
 
 
-def _sheet(view: Any, paper: bool | Paper, width: float, names: Sequence[str], rows: Sequence[key.Row]) -> Sheet:
-    note = key.note_height(view, paper)
-    on = theme.sheet(paper, width, y_labels=names, y_title=False, strip=note, height=1.0)
-    strip = key.strip_height(rows, on) + (2 if rows else 0)
-    row = ROW_PT if on.paper else ROW_PX
-    return replace(on, top=on.top + strip, height=on.top + strip + on.bottom + max(len(names), 1) * row)
-
-
 def surety(table: pd.DataFrame) -> theme.Floats:
     """-log10 FDR, at most 300."""
     fdr = table["fdr"].to_numpy(dtype=float)
@@ -99,12 +94,11 @@ def _axis(table: pd.DataFrame) -> Axis:
 
 
 def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> list[Spec]:
-    passes = top["fdr"].to_numpy(dtype=float) < FDR_SHOWN
     values = theme.records(
         name=np.array(names, dtype=object),
         set=top["name"].to_numpy(dtype=object),
         sure=surety(top),
-        role=np.where(passes, top["direction"].to_numpy(dtype=object), "neutral"),
+        role=_roles(top),
         hits=top["n_hits"].to_numpy(dtype=float),
         of=top["n_measured"].to_numpy(dtype=float),
         fdr=np.array([p_value(p) for p in top["fdr"].to_numpy(dtype=float)], dtype=object),
@@ -140,17 +134,7 @@ def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> l
         "transform": [{"calculate": "0", "as": "zero"}],
         "layer": [stem, dots],
     }
-    return [rows, _threshold(axis, on)]
-
-
-def _threshold(axis: Axis, on: Sheet) -> Spec:
-    """The thin dashed line of FDR 0.05."""
-    color = theme.INK if on.paper else theme.paint("neutral")
-    return {
-        "data": {"values": [{"at": float(-np.log10(FDR_SHOWN))}]},
-        "mark": {"type": "rule", "strokeDash": on.dash, "strokeWidth": on.line, "tooltip": None, "color": color},
-        "encoding": {"x": axis.encoding("at")},
-    }
+    return [rows, theme.upright(float(-np.log10(FDR_SHOWN)), axis, on)]
 
 
 def _few(genes: str, most: int = 6) -> str:
@@ -163,11 +147,16 @@ def _key_rows(top: pd.DataFrame) -> list[key.Row]:
         return []
     low, high = int(top["n_hits"].min()), int(top["n_hits"].max())
     some = f"{number(low)} to {number(high)} genes" if low < high else plural(high, "gene")
-    passes = top["fdr"].to_numpy(dtype=float) < FDR_SHOWN
-    ways = set(top["direction"][passes])
-    rows = [key.Row("dot", theme.LIGHT[w], words) for w, words in (("up", "rises"), ("down", "falls")) if w in ways]
-    rows += [key.Row("dot", theme.LIGHT["neutral"], f"FDR at least {threshold(FDR_SHOWN)}")] if not passes.all() else []
-    return [*rows, key.Row("none", theme.INK, f"dot area: {some}")]
+    return [*key.printed(key.of_roles(KEY, _roles(top))), key.Row("none", theme.INK, f"dot area: {some}")]
+
+
+def _roles(top: pd.DataFrame) -> Any:
+    return np.where(top["fdr"].to_numpy(dtype=float) < FDR_SHOWN, top["direction"].to_numpy(dtype=object), "neutral")
+
+
+def pathways_key(view: PathwaysView, *, test: str = "genes", n: int = SHOWN, **_: Any) -> key.Key:
+    """The key on the page, of the dots that are drawn."""
+    return key.of_roles(KEY, _roles(pathways_data(view, test=test, n=n)))
 
 
 def pathways_caption(view: PathwaysView, *, test: str = "genes", n: int = SHOWN, **_: Any) -> str:

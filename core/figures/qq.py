@@ -13,7 +13,7 @@ from core.views.text import number, plain, plural
 
 KEY = (
     ("dot", "observed", "genes of the target"),
-    ("bar", "neutral", "control sets of its size, lowest to highest"),
+    ("bar", "neutral", "range of control sets of its size"),
     ("line", "neutral", "their median"),
     ("line", "accent", "the control guide that calls most"),
 )
@@ -67,6 +67,12 @@ def _key_rows(view: QQView) -> list[key.Row]:
     return rows
 
 
+def qq_key(view: QQView, **_: Any) -> key.Key:
+    """The key on the page: controls only where there are any."""
+    dot, band, median, guide = KEY
+    return (dot, *((band, median) if view.n_sets else ()), *((guide,) if view.worst_guide else ()))
+
+
 def _band(view: QQView, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
     if not view.n_sets:
         return []
@@ -75,12 +81,17 @@ def _band(view: QQView, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
     values = theme.records(x=theme.significant(table["expected"]), y=theme.significant(low), y2=theme.significant(high))
     mark: Spec = {"type": "area", "opacity": 0.3, "tooltip": None, "line": False}
     encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "y2": {"field": "y2"}}
-    return [{"data": {"values": values}, "mark": mark | {"color": _color("neutral", on)}, "encoding": encoding}]
+    return [{"data": {"values": values}, "mark": mark | {"color": theme.color("neutral", on)}, "encoding": encoding}]
 
 
 def _line(table: pd.DataFrame, column: str, x: Axis, y: Axis, on: Sheet, role: str, *, dash: bool = False) -> Spec:
     at = np.minimum(table[column].to_numpy(dtype=float), y.high)
-    mark: Spec = {"type": "line", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None, "color": _color(role, on)}
+    mark: Spec = {
+        "type": "line",
+        "strokeWidth": 0.75 if on.paper else 1.5,
+        "tooltip": None,
+        "color": theme.color(role, on),
+    }
     mark |= {"strokeDash": [3, 2]} if dash else {}
     values = theme.records(x=theme.significant(table["expected"]), y=theme.significant(at))
     return {"data": {"values": values}, "mark": mark, "encoding": {"x": x.encoding("x"), "y": y.encoding("y")}}
@@ -94,7 +105,7 @@ def _dots(view: QQView, x: Axis, y: Axis, on: Sheet) -> Spec:
         gene=np.array([plain(gene, theme.LONGEST_LABEL) for gene in table["gene"]], dtype=object),
         p=theme.significant(table["observed"], 3),
     )
-    mark: Spec = {"type": "circle", "size": 6 if on.paper else 30, "opacity": 0.9, "color": _color("observed", on)}
+    mark: Spec = {"type": "circle", "size": 6 if on.paper else 30, "opacity": 0.9, "color": theme.color("observed", on)}
     encoding: Spec = {"x": x.encoding("x"), "y": y.encoding("y")}
     tooltip = [
         {"field": "gene", "type": "nominal", "title": "Gene"},
@@ -105,10 +116,6 @@ def _dots(view: QQView, x: Axis, y: Axis, on: Sheet) -> Spec:
         "mark": mark,
         "encoding": encoding if on.paper else encoding | {"tooltip": tooltip},
     }
-
-
-def _color(role: str, on: Sheet) -> Any:
-    return theme.LIGHT[role] if on.paper else theme.paint(role)
 
 
 def qq_data(view: QQView, **_: Any) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.figures.key import Key
 from core.figures.theme import Drawing
 from core.views.methods import Methods, RestsOn
 
@@ -36,7 +37,8 @@ class Figure:
     rests_on
         What that rests on, which the methods section says after it.
     key
-        Entries of the key as ``(shape, role, words)``; shapes are dot, tiles, bar, line, ring, cross, diamond.
+        Entries of the key on the page as ``(shape, role, words)``, or ``(view, **options)`` that gives them where not
+        every view has them all; shapes are dot, tiles, bar, line, ring, cross, diamond. Words have 40 letters at most.
     cloud
         Whether it shows all genes and takes a box selection (see :func:`core.figures.genes_in_box`).
     selections
@@ -57,11 +59,15 @@ class Figure:
     alt: Callable[..., str]
     drawn: Callable[..., str]
     rests_on: RestsOn = "changed"
-    key: tuple[tuple[str, str, str], ...] = ()
+    key: Key | Callable[..., Key] = ()
     cloud: bool = False
     selections: tuple[str, ...] = ()
     options: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     shapes: bool = True
+
+    def key_of(self, view: Any, **options: Any) -> Key:
+        """The key of what is drawn of a view."""
+        return self.key(view, **options) if callable(self.key) else self.key
 
     def methods(self, view: Any, **options: Any) -> str:
         """The sentence for a paper: cells, what is drawn, and scale, test and threshold where it rests on them."""

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.figures import key, theme
-from core.figures.distributions import upright
-from core.figures.theme import Axis, Drawing, Floats, Paper, Sheet, Spec
+from core.figures.theme import Drawing, Paper
 from core.views.responders import RespondersView, how_told, sentence
 from core.views.text import number, plain, plural
 
@@ -27,9 +26,7 @@ def responders(
         "Score along the effect, sd of controls", float(table["left"].iloc[0]), float(table["right"].iloc[-1])
     )
     most = float(table[["control", "target"]].to_numpy().max(initial=0.0))
-    y = theme.linear_axis("Share of the group's cells", 0.0, 1.1 * max(most, 0.01), about=4, percent=True)
-    digits = 0 if all(abs(100 * t - round(100 * t)) < 1e-6 for t in y.ticks) else 1
-    y = Axis(y.title, y.low, y.high, y.ticks, form=f",.{digits}f", percent=True)
+    y = theme.share_axis("Share of the group's cells", 1.1 * max(most, 0.01))
     rows = [
         key.Row("line", theme.LIGHT["neutral"], f"{number(view.n_control)} controls"),
         key.Row(
@@ -39,20 +36,11 @@ def responders(
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=230.0)
     middle = (table["left"].to_numpy(dtype=float) + table["right"].to_numpy(dtype=float)) / 2
     layers = [
-        _curve(middle, table[group].to_numpy(dtype=float), x, y, on, role)
+        theme.curve(middle, table[group].to_numpy(dtype=float), x, y, on, role)
         for group, role in (("control", "neutral"), ("target", "observed"))
     ]
-    layers += [upright(view.median, x, on)] if np.isfinite(view.median) else []
+    layers += [theme.upright(view.median, x, on)] if np.isfinite(view.median) else []
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
-
-
-def _curve(at: Floats, share: Floats, x: Axis, y: Axis, on: Sheet, role: str) -> Spec:
-    mark: Spec = {"type": "line", "interpolate": "monotone", "strokeWidth": 1.0 if on.paper else 2.0, "tooltip": None}
-    return {
-        "data": {"values": theme.records(x=at, y=share)},
-        "mark": mark | {"color": theme.LIGHT[role] if on.paper else theme.paint(role)},
-        "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
-    }
 
 
 def responders_data(view: RespondersView, **_: Any) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from core.figures import key, theme
 from core.figures.bars import ROW_PX, ink, left_axis, left_layers, name_look, row_sheet, rows_that_fit, unique_names
 from core.figures.cloud import hung_texts, place_records
-from core.figures.distributions import target_table, upright
+from core.figures.distributions import target_table
 from core.figures.labels import place_labels
 from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
 from core.views.power import FEW_CELLS
@@ -23,8 +23,8 @@ STRENGTH_KEY = (
     ("dot", "observed", "strong, more than 100 genes"),
     ("dot", "neutral", "subtle, 10 to 100"),
     ("dot", "faint", "negligible, fewer than 10"),
-    ("cross", "neutral", "random sets of controls"),
 )
+CROSS_KEY = ("cross", "neutral", "random sets of controls")
 NOUGHT = 0.5
 """Where a logarithmic axis shows targets that change no gene."""
 MOST_LABELS = 18
@@ -51,21 +51,19 @@ def changed_against_cells(
         True or a :class:`~core.figures.theme.Paper` for print.
     """
     table = changed_data(view)
-    x, y = changed_axes(table)
+    sets = sets_in_reach(view, table)
+    x, y = changed_axes(table, sets)
     rows = [key.Row("dot", _paper_color(s), f"{n} {s}{STRENGTH_CUTS[s]}") for s, n in strength_numbers(table) if n]
-    n_sets = len(random_sets(view))
-    rows += [key.Row("cross", theme.LIGHT["neutral"], plural(n_sets, "random set") + " of controls")] if n_sets else []
+    crosses = key.Row("cross", theme.LIGHT["neutral"], f"{plural(len(sets), 'random set')} of controls")
+    rows += [crosses] if len(sets) else []
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=400.0)
     ringed = np.isin(table["target"].to_numpy(dtype=object), list(highlight))
-    at = (
-        np.maximum(table["n_cells"].to_numpy(dtype=float), x.low),
-        np.maximum(table["n_significant"].to_numpy(dtype=float), NOUGHT),
-    )
-    few = [upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
+    at = (np.maximum(table["n_cells"].to_numpy(dtype=float), x.low), _at_foot(table))
+    few = [theme.upright(float(FEW_CELLS), x, on)] if x.low < FEW_CELLS < x.high else []
     values = target_records(table, *at)
     layers = [
         *few,
-        *_control_crosses(view, x, y, on),
+        *_control_crosses(sets, x, y, on),
         _target_dots(values, x, y, on),
         *_rings(values, ringed, x, y, on, TOOLTIP),
     ]
@@ -73,41 +71,55 @@ def changed_against_cells(
     return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 
 
-def _control_crosses(view: Any, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
-    """Random sets of controls against the other controls, where the axes reach: what counts are held against."""
-    sets = random_sets(view)
-    shown = sets[(sets["n_cells"] >= x.low) & (sets["n_cells"] <= x.high)].drop_duplicates()
-    if y.low > NOUGHT:
-        shown = shown[shown["n_significant"] > 0]
-    if shown.empty:
+def _control_crosses(sets: pd.DataFrame, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
+    """Random sets of controls against the other controls: what counts are held against."""
+    if sets.empty:
         return []
+    shown = sets.drop_duplicates()
+    at = theme.records(x=shown["n_cells"].to_numpy(dtype=float), y=_at_foot(shown))
     mark: Spec = {"type": "point", "shape": "cross", "filled": True, "size": 7 if on.paper else 30, "opacity": 0.7}
-    at = theme.records(
-        x=shown["n_cells"].to_numpy(dtype=float), y=np.maximum(shown["n_significant"].to_numpy(dtype=float), NOUGHT)
-    )
-    paint = theme.LIGHT["neutral"] if on.paper else theme.paint("neutral")
+    mark |= {"color": theme.color("neutral", on), "tooltip": None}
     encoding = {"x": x.encoding("x"), "y": y.encoding("y")}
-    return [{"data": {"values": at}, "mark": mark | {"color": paint, "tooltip": None}, "encoding": encoding}]
+    return [{"name": "crosses", "data": {"values": at}, "mark": mark, "encoding": encoding}]
 
 
-def random_sets(view: Any) -> pd.DataFrame:
-    """Cells and genes at FDR < 0.05 of the random sets of controls."""
+def _at_foot(table: pd.DataFrame) -> theme.Floats:
+    """Genes changed as the logarithmic axis shows them: none at its foot."""
+    return np.maximum(table["n_significant"].to_numpy(dtype=float), NOUGHT)
+
+
+def sets_in_reach(view: Any, table: pd.DataFrame) -> pd.DataFrame:
+    """Cells and genes at FDR < 0.05 of the random sets of controls to whose size the targets' axis reaches."""
     sets = view.control_sets
-    return sets.loc[sets["kind"] == "random", ["n_cells", "n_significant"]]
+    low, high = _cells_reach(table)
+    of_size = (sets["kind"] == "random") & (sets["n_cells"] >= low) & (sets["n_cells"] <= high)
+    return sets.loc[of_size, ["n_cells", "n_significant"]]
 
 
-def changed_axes(table: pd.DataFrame) -> tuple[Axis, Axis]:
-    """Logarithmic axes of cells and of genes changed; where a target changes none, 0 stands at the foot."""
+def _cells_reach(table: pd.DataFrame) -> tuple[float, float]:
+    """From where to where the axis of cells reaches."""
     cells = np.maximum(table["n_cells"].to_numpy(dtype=float), 1.0)
     low, high = (float(cells.min()), float(cells.max())) if len(cells) else (10.0, 1000.0)
-    x = theme.log_axis("Cells with a guide against the target", 0.85 * low, max(1.2 * high, 3 * low), about=4)
-    found = table["n_significant"].to_numpy(dtype=float)
+    return 0.85 * low, max(1.2 * high, 3 * low)
+
+
+def changed_axes(table: pd.DataFrame, sets: pd.DataFrame) -> tuple[Axis, Axis]:
+    """Logarithmic axes of cells and of genes changed; where a target or a set changes none, 0 stands at the foot."""
+    x = theme.log_axis("Cells with a guide against the target", *_cells_reach(table), about=4)
+    found = np.concatenate([part["n_significant"].to_numpy(dtype=float) for part in (table, sets)])
     nought = bool((found == 0).any())
     y = theme.log_axis(
         "Genes changed (FDR < 0.05)", 0.4 if nought else 0.8, 1.5 * max(float(found.max(initial=1.0)), 20.0)
     )
     ticks = (NOUGHT, *(t for t in y.ticks if t >= 1)) if nought else tuple(t for t in y.ticks if t >= 1)
     return x, Axis(y.title, y.low, y.high, ticks, log=True, form=",.0f", words=((NOUGHT, "0"),) if nought else ())
+
+
+def changed_key(view: Any, **_: Any) -> key.Key:
+    """The key on the page: the strengths that targets have, and crosses where there are any."""
+    table = changed_data(view)
+    dots = key.of_roles(STRENGTH_KEY, [STRENGTHS[s] for s, n in strength_numbers(table) if n])
+    return (*dots, CROSS_KEY) if len(sets_in_reach(view, table)) else dots
 
 
 def _paper_color(strength: str) -> str:
@@ -229,11 +241,12 @@ def changed_caption(view: Any, **_: Any) -> str:
     if nought:
         stand = "changes no gene and stands" if nought == 1 else "change no gene and stand"
         sentences.append(f"{plural(nought, 'target')} {stand} at 0, at the foot of the logarithmic axis.")
-    sets = random_sets(view)
+    sets = sets_in_reach(view, table)
     if len(sets):
-        most = number(int(sets["n_significant"].max()))
+        most = plural(int(sets["n_significant"].max()), "gene")
         sentences.append(
-            f"Crosses: {plural(len(sets), 'random set')} of control cells against the other controls, at most {most}."
+            f"Crosses: {plural(len(sets), 'random set')} of control cells of such sizes against the other controls, "
+            f"at most {most} changed."
         )
     return " ".join(sentences)
 
@@ -256,7 +269,7 @@ def changed_alt(view: Any, **_: Any) -> str:
 
 LEFT_KEY = (
     ("dot", "observed", "transcript left, with its 95 % interval"),
-    ("ring", "neutral", f"fewer than {FEW_CELLS} cells, or too few counts to measure"),
+    ("ring", "neutral", f"fewer than {FEW_CELLS} cells, or too few counts"),
 )
 LAYOUTS = ("auto", "rows", "ranks")
 ROW_PT = 7.0
@@ -299,14 +312,14 @@ def percent_left(
     """
     theme.one_of("layout", layout, LAYOUTS)
     table = left_data(view)
-    if layout == "ranks" or (layout == "auto" and paper and rows_that_fit(len(table), ROW_PT) < len(table)):
+    if _side_by_side(table, layout, paper):
         return _ranks(view, table, highlight, width, paper)
     page = theme.paper_of(paper)
     if page:
         table = table.head(rows_that_fit(len(table), ROW_PT))
     table = table.assign(name=unique_names(table["target"]))
     axis = left_axis(*_estimates(table), "Transcript left, control = 100 %", about=4)
-    rows = _left_key(table) if page else []
+    rows = _left_key(table, "ring") if page else []
     on = row_sheet(view, paper, width or 430.0, list(table["name"]), rows, ROW_PT if page else ROW_PX)
     shown = table.rename(columns={"percent_left_low": "low", "percent_left_high": "high"})
     layers = left_layers(shown.assign(role=_roles(table), said=_why_not(table)), axis, on, on_top=True, **name_look(on))
@@ -316,6 +329,11 @@ def percent_left(
         layers = _with_pick(layers)
     chosen = [name for name, target in zip(table["name"], table["target"], strict=True) if target in set(highlight)]
     return theme.compose(layers, on, params=[{"name": "highlighted", "value": chosen}])
+
+
+def _side_by_side(table: pd.DataFrame, layout: str, paper: bool | Paper) -> bool:
+    """Whether targets stand by rank, without rows and names."""
+    return layout == "ranks" or (layout == "auto" and bool(paper) and rows_that_fit(len(table), ROW_PT) < len(table))
 
 
 def _with_pick(layers: list[Spec]) -> list[Spec]:
@@ -369,16 +387,24 @@ def _numbers(table: pd.DataFrame) -> tuple[int, int, int]:
     return int((measured & ~unsure).sum()), int((measured & unsure).sum()), int((~measured).sum())
 
 
+def left_key(view: Any, *, layout: str = "auto", **_: Any) -> key.Key:
+    """The key on the page: what is estimated surely and what is not; side by side the latter is grey, not hollow."""
+    enough, few, _none = _numbers(left_data(view))
+    sure, (ring, role, words) = LEFT_KEY
+    unsure = ("dot" if layout == "ranks" else ring, role, words)
+    return (*((sure,) if enough else ()), *((unsure,) if few else ()))
+
+
 def _unsure_words(table: pd.DataFrame) -> str:
     """Why estimates are unsure."""
     counts = " or too few counts in controls" if _has_few_counts(table).any() else ""
     return f"fewer than {FEW_CELLS} cells{counts}"
 
 
-def _left_key(table: pd.DataFrame) -> list[key.Row]:
+def _left_key(table: pd.DataFrame, unsure: str) -> list[key.Row]:
     enough, few, none = _numbers(table)
-    rows = [key.Row("dot", theme.INK, f"{plural(enough, 'target')}, 95 % interval")]
-    rows += [key.Row("ring", theme.LIGHT["neutral"], f"{number(few)} with {_unsure_words(table)}")] if few else []
+    rows = [key.Row("dot", theme.INK, f"{plural(enough, 'target')}, 95 % interval")] if enough else []
+    rows += [key.Row(unsure, theme.LIGHT["neutral"], f"{number(few)} with {_unsure_words(table)}")] if few else []
     return rows + ([key.Row("none", theme.INK, f"{number(none)} not measurable")] if none else [])
 
 
@@ -386,7 +412,7 @@ def _ranks(
     view: Any, table: pd.DataFrame, highlight: Sequence[str], width: float | None, paper: bool | Paper
 ) -> Drawing:
     """All targets side by side by rank; a few at both ends, and the highlighted ones, are named."""
-    rows = _left_key(table)
+    rows = _left_key(table, "dot")
     measured = table[np.isfinite(table["percent_left"].to_numpy(dtype=float))].reset_index(drop=True)
     n = max(len(measured), 1)
     y = left_axis(*_estimates(measured), "Transcript left, control = 100 %", about=5)
@@ -412,7 +438,7 @@ def _ranks(
             "type": "rule",
             "strokeWidth": round(width_of_line, 3),
             "tooltip": None,
-            "color": theme.LIGHT["neutral"] if on.paper else theme.paint("neutral"),
+            "color": theme.color("neutral", on),
         },
         "encoding": {"x": x.encoding("x"), "y": y.encoding("low"), "y2": {"field": "high"}},
     }
@@ -456,7 +482,8 @@ def left_caption(view: Any, *, layout: str = "auto", paper: bool | Paper = False
         f"Transcript left of {plural(enough + few, 'target')}, least first; lines: 95 % interval. Dashed: 100 %."
     ]
     if few:
-        sentences.append(f"Hollow: {plural(few, 'target')} with {_unsure_words(table)}.")
+        look = "Grey" if _side_by_side(table, layout, paper) else "Hollow"
+        sentences.append(f"{look}: {plural(few, 'target')} with {_unsure_words(table)}.")
     if none:
         sentences.append(f"{plural(none, 'target')} cannot be measured (not among the genes, or hardly expressed).")
     cut = int((np.isfinite(left) & (np.nan_to_num(high) > axis.high)).sum())

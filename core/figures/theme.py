@@ -7,7 +7,7 @@ validated, changed with ``.properties`` and shown in a notebook.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -181,6 +181,24 @@ def linear_axis(title: str, low: float, high: float, *, about: int = 6, form: st
     return Axis(short(title), low, high, ticks, form=form or f",.{digits}f", **more)
 
 
+def share_axis(title: str, high: float) -> Axis:
+    """An axis of fractions from 0 on, as percentages with a digit more where the ticks need it."""
+    axis = linear_axis(title, 0.0, high, about=4, percent=True)
+    digits = 0 if all(abs(100 * t - round(100 * t)) < 1e-6 for t in axis.ticks) else 1
+    return replace(axis, form=f",.{digits}f")
+
+
+def signed_axis(title: str, values: ArrayLike, room: float, least: float = 1e-6) -> Axis:
+    """An axis of changes over all finite values and zero, with that share of room at both ends; ticks carry a sign."""
+    ends = np.asarray(values, dtype=float)
+    ends = ends[np.isfinite(ends)]
+    low, high = float(np.min(ends, initial=0.0)), float(np.max(ends, initial=0.0))
+    edge = room * max(high - low, least)
+    axis = linear_axis(title, low - edge, high + edge, about=5)
+    digits = max((len(f"{t:.10g}".partition(".")[2]) for t in axis.ticks), default=0)
+    return replace(axis, form=f"+.{digits}f", words=((0.0, "0"),))
+
+
 def log_axis(title: str, low: float, high: float, *, about: int = 6, **more: Any) -> Axis:
     """A logarithmic axis with real numbers at powers of ten, where it is short at 1, 3, 10 or closer."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
@@ -351,6 +369,11 @@ def role(name: str) -> Spec:
 def paint(name: str) -> Spec:
     """The color of a role as an expression, for axes and marks."""
     return {"expr": f"scale('color', '{name}')"}
+
+
+def color(name: str, on: Sheet) -> Any:
+    """The color of a role on this sheet."""
+    return LIGHT[name] if on.paper else paint(name)
 
 
 ANCHOR: Spec = {
@@ -526,5 +549,30 @@ def dashed(ends: Mapping[str, Sequence[float]], x: Axis, y: Axis, on: Sheet) -> 
             "tooltip": None,
             "color": INK if on.paper else paint("neutral"),
         },
+        "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
+    }
+
+
+def upright(at: float, x: Axis, on: Sheet, **axis: Any) -> Spec:
+    """A thin dashed upright line through the whole plot; keywords go to the Vega-Lite axis."""
+    return {
+        "data": {"values": [{"at": at}]},
+        "mark": {
+            "type": "rule",
+            "strokeDash": on.dash,
+            "strokeWidth": on.line,
+            "tooltip": None,
+            "color": INK if on.paper else paint("neutral"),
+        },
+        "encoding": {"x": x.encoding("at", **axis)},
+    }
+
+
+def curve(at: Floats, share: Floats, x: Axis, y: Axis, on: Sheet, role: str) -> Spec:
+    """A smooth line in the color of a role."""
+    mark: Spec = {"type": "line", "interpolate": "monotone", "strokeWidth": 1.0 if on.paper else 2.0, "tooltip": None}
+    return {
+        "data": {"values": records(x=at, y=share)},
+        "mark": mark | {"color": color(role, on)},
         "encoding": {"x": x.encoding("x"), "y": y.encoding("y")},
     }

@@ -14,6 +14,7 @@ import streamlit as st
 from core import store
 from core.errors import UnknownStudyError
 from core.figures import FIGURES
+from core.figures.key import Key
 from core.jobs import queue
 from core.jobs.queue import Job
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
@@ -327,11 +328,12 @@ def view_key(view: View) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as a page shows it: its Vega-Lite specification, what it shows in words, and its caption."""
+    """A figure as a page shows it: its Vega-Lite specification, what it shows in words, its caption and its key."""
 
     spec: dict[str, Any]
     alt: str
     caption: str
+    key: Key
 
 
 def drawn_figure(name: str, view: View, **options: Any) -> Drawn:
@@ -342,4 +344,5 @@ def drawn_figure(name: str, view: View, **options: Any) -> Drawn:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _drawn_figure(_view: View, name: str, key: object, options: tuple[tuple[str, Any], ...]) -> Drawn:
     figure, chosen = FIGURES[name], dict(options)
-    return Drawn(figure.draw(_view, **chosen).to_dict(), figure.alt(_view, **chosen), figure.caption(_view, **chosen))
+    spec, alt = figure.draw(_view, **chosen).to_dict(), figure.alt(_view, **chosen)
+    return Drawn(spec, alt, figure.caption(_view, **chosen), figure.key_of(_view, **chosen))

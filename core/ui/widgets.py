@@ -149,7 +149,7 @@ def figure(name: str, view: View, *, frame: int | None = None, **options: Any) -
     drawn = state.drawn_figure(name, view, **options)
     with st.container(height=frame, border=False, key=f"frame-{name}") if frame else st.container():
         st.vega_lite_chart(drawn.spec, key=_chart_key(name, view), alt=drawn.alt)
-    key_line(FIGURES[name].key)
+    key_line(drawn.key)
     st.caption(drawn.caption)
     address.remember()
 
@@ -175,7 +175,7 @@ def cloud_figure(
         on_select=partial(picks.keep, chart, key, on_pick),
         alt=drawn.alt,
     )
-    key_line(FIGURES[name].key)
+    key_line(drawn.key)
     st.caption(drawn.caption)
     address.remember()
     return picks.picked()

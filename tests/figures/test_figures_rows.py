@@ -109,7 +109,7 @@ def test_guides_are_rows_with_intervals_and_a_dashed_line_at_100_percent(view, r
 
     assert [r["guide"] for r in read.rows(dots)] == ["guide-A", "guide-B"]
     assert dots["encoding"]["y"]["scale"]["domain"] == ["guide-A, 250 cells", "guide-B, 300 cells", "guide-C, 2 cells"]
-    assert read.rows(dashed) == [{"full": 1}]
+    assert read.rows(dashed) == [{"at": 1.0}]
     assert [r["said"] for t in read.marks(spec, "text") for r in read.rows(t)] == ["not measurable"]
 
 

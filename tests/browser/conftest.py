@@ -1,6 +1,7 @@
 """A real server on a free port with a data root of its own, and Debian's Chromium that looks at it."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -110,6 +111,13 @@ def server(tmp_path_factory) -> Iterator[Server]:
     yield server
     server.kill()
     server.kill_worker()
+
+
+@pytest.fixture
+def nothing_kept(server) -> None:
+    """Neither figures, notes nor gene sets of the walks before, whose data root is the same."""
+    for folder in ("kept", "gene_sets"):
+        shutil.rmtree(server.data_root / folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from core.store import open_study
 from core.views import perturbation_view
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("nothing_kept")]
 expect.set_options(timeout=30_000)
 
 

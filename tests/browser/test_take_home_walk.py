@@ -3,14 +3,13 @@
 import io
 import json
 import re
-import shutil
 
 import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("nothing_kept")]
 expect.set_options(timeout=30_000)
 
 MM_PER_PT = 25.4 / 72
@@ -31,12 +30,6 @@ def downloaded(page: Page, button) -> tuple[str, bytes]:
     with page.expect_download() as download:
         button.click()
     return download.value.suggested_filename, download.value.path().read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_kept_yet(server):
-    """Other walks export figures too, from the same data root."""
-    shutil.rmtree(server.data_root / "kept", ignore_errors=True)
 
 
 def export(page: Page, card: str, *, download: bool) -> None:

@@ -148,7 +148,7 @@ def make_pair(subject: str = "pair", n_genes: int = 3000, simulated: bool = Fals
     role = np.array(["neutral"] * n_genes, dtype=object)
     x[:20], y[:20], role[:20] = 1.0, 0.8, "up"
     x[20:30], y[20:30], role[20:30] = -1.0, -0.6, "down"
-    x[30:36], y[30:36], role[30:36] = 0.9, -0.7, "accent"
+    x[30:36], y[30:36], role[30:36] = 0.9, -0.7, "down" if subject == "combination" else "accent"
     x[36:40], x[40] = 0.5, -6.0  # the last one is what was perturbed
     changed_x, changed_y = np.abs(x) > 0.3, np.abs(y) > 0.3
     genes = pd.DataFrame(

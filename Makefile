@@ -1,6 +1,5 @@
 # make run      the dashboard, on 127.0.0.1:8501 (PORT=... for another)
 # make test     everything that must hold, the whole suite
-# make walks    every page of every shared study in a browser, and the biologist's walk on them
 # make check    form: ruff, mypy, import-linter, vulture, generated lists
 # make fix      what a machine can repair
 # make bench    times and memory, beside the yardsticks where those are present
@@ -26,7 +25,7 @@ WARM_STAMP := .venv/.warm-$(call hash,requirements.txt $(KERNELS))
 BROWSER = $(shell command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null | head -n 1)
 PYTEST_ARGS ?= -n 2
 
-.PHONY: help run test walks check fix bench bench-vcc clean
+.PHONY: help run test check fix bench bench-vcc clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -53,9 +52,6 @@ test: $(DEV_STAMP) $(WARM_STAMP)
 		echo "The browser tests did not run: not passed. SKIP_BROWSER=1 accepts that."
 		exit 1
 	fi
-
-walks: $(DEV_STAMP) $(WARM_STAMP)
-	LONG_WALKS=1 $(BIN)/python -m pytest -m long_walk
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

@@ -57,15 +57,12 @@ def find_browser() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run, and long walks that were not asked for."""
-    not_asked = pytest.mark.skip(reason="takes minutes: run by `make walks`")
+    """Skip, with the reason, what this machine cannot run."""
     without_data = pytest.mark.skip(reason=f"needs the real screens of {REAL_DATA}, which are not here")
     without_browser = pytest.mark.skip(reason="needs Chromium or Chrome, none was found")
     for item in items:
         if "real_data" in item.keywords and not REAL_DATA.is_dir():
             item.add_marker(without_data)
-        if "long_walk" in item.keywords and not os.environ.get("LONG_WALKS"):
-            item.add_marker(not_asked)
         if "browser" in item.keywords and find_browser() is None:
             item.add_marker(without_browser)
 

@@ -16,6 +16,7 @@ from core.ui.export_menu import DPI, FORMATS, SHAPES
 from core.ui.kept_views import can_be_drawn, open_button, part_of
 from core.ui.state import view_key
 from core.ui.take_home import removed
+from core.ui.widgets import png_image
 from core.views.take_home import figure_label, figure_line, standing_words
 from core.views.text import escape_markdown
 
@@ -50,7 +51,7 @@ def figure_cell(id: str, figure: KeptFigure, standing: Standing) -> None:
     """One kept figure: picture, name, where it comes from, and what can be done with it."""
     picture = my_figures.preview(id)
     if picture:
-        st.image(picture, width="stretch", alt=figure_label(figure))
+        png_image(picture, figure_label(figure))
     with st.container(gap="xxsmall"):
         st.markdown(f"**{escape_markdown(figure.about)}** {escape_markdown(figure.title, 60)}")
         st.caption(figure_line(figure))
@@ -186,7 +187,7 @@ def _preview_and_files(parts: list[Part], width_mm: float, columns: int) -> None
     png = _panel_png(parts, _panel_key(parts), width_mm, columns)
     height = width_mm * int.from_bytes(png[20:24], "big") / int.from_bytes(png[16:20], "big")
     with st.container(border=True):
-        st.image(png, width="stretch", alt="The panel as it will be printed")
+        png_image(png, "The panel as it will be printed")
     long = " A journal's page is about 240 mm high." if height > 240 else ""
     st.caption(f"{width_mm:g} × {height:.0f} mm. Letters 8 pt, text 6 and 7 pt.{long}")
     with st.container(horizontal=True, vertical_alignment="bottom"):

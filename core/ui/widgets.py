@@ -1,5 +1,6 @@
 """The pieces of a page, in the order in which every page has them: header, headline, vitals, cards, figures, tables."""
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -193,6 +194,11 @@ def key_line(entries: Sequence[tuple[str, str, str]]) -> None:
             for shape, role, text in entries
         )
         st.html(f'<div class="ps-keys">{words}</div>')
+
+
+def png_image(png: bytes, alt: str) -> None:
+    """A picture, in the page itself: one that the browser had to ask for could be gone when the page has run again."""
+    st.image("data:image/png;base64," + base64.b64encode(png).decode(), width="stretch", alt=alt)
 
 
 def table_download(label: str, table: pd.DataFrame, file_name: str, key: str) -> None:

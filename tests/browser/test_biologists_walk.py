@@ -100,7 +100,6 @@ def test_on_the_demo(page, server):
 
 
 @pytest.mark.real_data
-@pytest.mark.long_walk
 @pytest.mark.parametrize("walk", [SCHRAIVOGEL, NORMAN, DATLINGER], ids=["Schraivogel", "Norman", "Datlinger"])
 def test_on_a_published_screen(page, real_server, real_data, walk):
     walk_through(page, real_server, walk, gmt=str(real_data / "gene_sets" / "h.all.v7.0.symbols.gmt"))

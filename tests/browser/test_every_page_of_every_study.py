@@ -13,9 +13,7 @@ pytestmark = pytest.mark.browser
 STUDIES = [
     pytest.param("server", "demo", id="demo"),
     *(
-        pytest.param(
-            "real_server", name, id=name.partition("_")[0], marks=[pytest.mark.real_data, pytest.mark.long_walk]
-        )
+        pytest.param("real_server", name, id=name.partition("_")[0], marks=pytest.mark.real_data)
         for name in REAL_SCREENS
     ),
 ]

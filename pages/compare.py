@@ -5,7 +5,7 @@ import streamlit as st
 from core.ui.compare_cards import alike_card, combination_card, main_card, other_study_card, pair_table
 from core.ui.compare_state import pair_view, pick_pair
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title, titled_failure
+from core.ui.widgets import card, headline, numbers, page_header, paint_first, title, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -24,6 +24,8 @@ with main, card("effect"):
     main_card(study, view)
 with side, card("alike"):
     alike_card(view)
+
+paint_first()
 
 left, right = st.columns(2, gap="medium")
 with left, card("combination"):

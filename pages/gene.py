@@ -16,7 +16,7 @@ from core.ui.gene_state import gene_view, pick_gene
 from core.ui.notes import note_on
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title, title_row, titled_failure
+from core.ui.widgets import card, headline, numbers, page_header, paint_first, title, title_row, titled_failure
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -40,6 +40,8 @@ with main, card("effect"):
     cells_card(view, study)
 with side, card("movers"):
     movers_card(view)
+
+paint_first()
 
 with card("as-target"):
     as_target_card(view)

@@ -6,7 +6,7 @@ from core.ui.gene_state import gene_view, genes_view, pick_cuts, pick_gene, why_
 from core.ui.genes_cards import all_genes_card, picked_gene_card, table_card
 from core.ui.state import pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, headline, numbers, page_header, title
+from core.ui.widgets import card, headline, numbers, page_header, paint_first, title
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -28,6 +28,8 @@ with main, card("effect"):
     highlight = all_genes_card(view, study, gene)
 with side, card("gene"):
     picked_gene_card(gene_view(study, gene, thresholds), why_first(study, gene))
+
+paint_first()
 
 with card("genes"):
     table_card(view, highlight, study, thresholds)

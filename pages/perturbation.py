@@ -9,7 +9,17 @@ from core.ui.perturbation_cards import checks_card, effect_card, genes_card, top
 from core.ui.report_button import report_button
 from core.ui.state import perturbation_view, pick_target, pick_thresholds
 from core.ui.study_status import study_or_way_to_one
-from core.ui.widgets import card, figure_card, headline, numbers, page_header, title, title_row, titled_failure
+from core.ui.widgets import (
+    card,
+    figure_card,
+    headline,
+    numbers,
+    page_header,
+    paint_first,
+    title,
+    title_row,
+    titled_failure,
+)
 
 study = study_or_way_to_one()
 heading, picker = page_header()
@@ -37,6 +47,8 @@ with main, card("effect"):
     effect_card(view, study)
 with side, card("top"):
     top_card(view)
+
+paint_first()
 
 # again with the first pathway: gene sets are tested while the figures are painted
 said.markdown(headline_with_pathway(study, view))

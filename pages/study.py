@@ -5,7 +5,7 @@ import streamlit as st
 from core.ui.state import study_view
 from core.ui.study_cards import care_list, figure_tabs, targets_card
 from core.ui.study_status import built_study, roles_card
-from core.ui.widgets import card, figure_card, headline, numbers, title
+from core.ui.widgets import card, figure_card, headline, numbers, paint_first, title
 
 study = built_study()
 view = study_view(study)
@@ -20,6 +20,8 @@ with main, card("effect"):
 with side, card("roles"):
     roles_card(study, view)
     care_list(view)
+
+paint_first()
 
 with card("quality"):
     figure_tabs(

@@ -1,6 +1,7 @@
 """The pieces of a page, in the order in which every page has them: header, headline, vitals, cards, figures, tables."""
 
 import base64
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +25,8 @@ from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_html, escape_markdown, plain
 
+PAINT_FIRST = 0.1
+"""Seconds between the part of a page that a window shows at first and the rest."""
 NOTE_BOXES = {
     "warning": (st.warning, ":material/warning:"),
     "info": (st.info, ":material/check_circle:"),
@@ -105,6 +108,14 @@ def vitals(numbers: Sequence[Vital], key: str = "vitals") -> None:
                 st.caption(f":orange[:material/warning:] {vital.context}" if vital.warn else vital.context)
                 if vital.beside:
                     st.caption(vital.beside)
+
+
+def paint_first() -> None:
+    """Wait a moment, so that the browser paints what stands above before the cards below keep it busy.
+
+    A browser takes what has come in one piece: with the lower cards it painted the first figure a third later.
+    """
+    time.sleep(PAINT_FIRST)
 
 
 @contextmanager

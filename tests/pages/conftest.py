@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.store import build_study
+from core.ui import widgets
 from tests.small_screens import small_screen
 
 SHELL = Path(__file__).parents[2] / "core" / "ui" / "shell.py"
@@ -28,6 +29,7 @@ def built(tmp_path_factory) -> Path:
 def no_worker(monkeypatch):
     """Jobs are queued and stay so: what a page does while one waits is what is looked at."""
     monkeypatch.setattr(queue, "ensure_worker", lambda: None)
+    monkeypatch.setattr(widgets, "PAINT_FIRST", 0.0)  # nobody watches
     st.cache_data.clear()
     st.cache_resource.clear()
 

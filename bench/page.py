@@ -66,7 +66,7 @@ unseen table for screen readers that comes late."""
 
 @contextmanager
 def served(script: Path, root: Path, folder: Path = ROOT):
-    """A Streamlit server on a free port."""
+    """A Streamlit server on a free port: its address and the id of its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -79,7 +79,7 @@ def served(script: Path, root: Path, folder: Path = ROOT):
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
                 break
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait()
@@ -125,13 +125,13 @@ def main() -> None:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        with served(empty, root, Path(folder)) as url:  # without our configuration: plain Streamlit
+        with served(empty, root, Path(folder)) as (url, _):  # without our configuration: plain Streamlit
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(url)
             page.get_by_text("Switch").wait_for(timeout=30_000)
             page.wait_for_timeout(1000)
             floor = switch_times(page, ("One", "Two"), args.rounds)
-        with served(ROOT / "app.py", root) as url:
+        with served(ROOT / "app.py", root) as (url, _):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{url}/perturbation?study={study.name}")
             page.locator("h1").wait_for(timeout=60_000)

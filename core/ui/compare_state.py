@@ -11,7 +11,7 @@ from core.store import Study
 from core.store.gene_sets import Collection
 from core.ui import state
 from core.ui.gene_set_choice import chosen_collection, measured_sets
-from core.ui.state import BY_FINGERPRINT
+from core.ui.state import BY_FINGERPRINT, VIEWS_KEPT
 from core.views import combination, compare, compare_map, similar, two_studies
 from core.views.combination import CombinationView
 from core.views.compare import PairView
@@ -62,7 +62,7 @@ def nearest(study: Study, target: str) -> str:
     return str(found.index[0]) if len(found) else str(others[0])
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_resource(max_entries=VIEWS_KEPT, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def pair_view(study: Study, a: str, b: str) -> PairView:
     """Two targets against each other."""
     return compare.pair_view(study, a, b, profiles(study))

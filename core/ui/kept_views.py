@@ -20,7 +20,7 @@ from core.store.study_ref import StudyRef
 from core.ui import address, state
 from core.ui.address import SUBSET
 from core.ui.links import PAGES
-from core.ui.state import BY_FINGERPRINT, View
+from core.ui.state import BY_FINGERPRINT, VIEWS_KEPT, View
 from core.ui.subset import subset_by_text
 from core.views import subjects
 from core.views.subjects import SUBJECTS, Asked
@@ -90,7 +90,7 @@ def view_of(figure: KeptFigure) -> View:
     return _view(study, figure.subject, asked, beside)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Making the views again", hash_funcs=BY_FINGERPRINT)
+@st.cache_resource(max_entries=VIEWS_KEPT, show_spinner="Making the views again", hash_funcs=BY_FINGERPRINT)
 def _view(study: Study, subject: str, asked: Asked, beside: str) -> View:
     """The view; ``beside`` names the content of a second study."""
     view: View = subjects.view_of(study, subject, asked)

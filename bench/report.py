@@ -1,8 +1,9 @@
-"""Write docs/performance.md and its plot from what vcc.py, inputs.py and page.py measured; ``make bench-vcc``."""
+"""Write docs/performance.md and its plot from what the other scripts measured; ``make bench-vcc``."""
 
 import json
 import os
 import platform
+from statistics import median
 from typing import Any
 
 import altair as alt
@@ -71,10 +72,26 @@ def layouts(inputs: dict[str, Any]) -> str:
     return table("file | build | beside CSR | largest difference of a delta | of an AUC", rows)
 
 
-def pages(found: dict[str, float]) -> str:
-    """Click to painted pixels."""
-    rows = [f"{name} | {ms:.0f} ms | {ms / found['empty']:.1f}x" for name, ms in found.items()]
-    return table("what | median | beside an empty page", rows)
+def pages(found: dict[str, dict[str, Any]]) -> str:
+    """Click to painted pixels, of studies that the page built."""
+    sizes = sorted(found, key=int)
+    head = " | ".join(["what", *(f"{int(cells):,} cells | beside an empty page" for cells in sizes)])
+    rows = [" | ".join(["built from the page", *(f"{found[cells]['build']:.1f} s | " for cells in sizes)])]
+    for what in found[sizes[0]]["ms"]:
+        took = [(found[cells]["ms"][what], found[cells]["ms"]["empty"]) for cells in sizes]
+        rows.append(" | ".join([what, *(f"{ms:.0f} ms | {ms / empty:.1f}x" for ms, empty in took)]))
+    return table(head, rows)
+
+
+def views(found: dict[str, Any]) -> str:
+    """Memory of the server after so many views, and views beside a build."""
+    hundreds = {n: megabytes for n, megabytes in found["memory"].items() if int(n) % 100 == 0}
+    rows = [f"memory after {n} views | {megabytes:.0f} MB" for n, megabytes in hundreds.items()]
+    rows += [
+        f"a view by one of three readers | {median(found['alone']):.2f} s",
+        f"the same while another study is built | {median(found['beside']):.2f} s",
+    ]
+    return table("what | median", rows)
 
 
 def plot(sizes: dict[str, Any]) -> None:
@@ -107,6 +124,7 @@ def main() -> None:
     sizes = {key: read("vcc")[key] for key in sorted(read("vcc"), key=int)}
     parts = {"building": building(sizes), "asking": asking(sizes), "layouts": layouts(read("inputs"))}
     parts |= {"pages": pages(read("page"))} if read("page") else {}
+    parts |= {"views": views(read("views"))} if read("views") else {}
     parts["machine"] = f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}."
     path = DOCS / "performance.md"
     text = path.read_text()

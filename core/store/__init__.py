@@ -1,16 +1,10 @@
 """The Store: what is in a study's file, turned once, and the tables swept out of it."""
 
-from core.store.study import (
-    Inspection,
-    Study,
-    StudyRecord,
-    build_study,
-    inspect,
-    list_studies,
-    open_study,
-    save_roles,
-    study_record,
-)
+from core.store.building import build_study
+from core.store.inspection import Inspection, inspect
+from core.store.opening import open_study
+from core.store.records import StudyRecord, list_studies, save_roles, study_record
+from core.store.study import Study
 from core.store.subsets import open_subset, subset_choices
 
 __all__ = [

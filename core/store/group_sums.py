@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -20,6 +20,8 @@ from core.store.files import allocate_arrays, map_arrays, need_room, write_at
 
 STORED = ("n_nonzero", "sum_counts", "sum_normalized", "sum_log", "sum_log_squared", "maximum")
 NARROW_CELLS = 1 << 16
+MEANS = {"": "sum_log", "_counts": "sum_counts", "_normalized": "sum_normalized"}
+"""Endings of the columns of means, and the sums that they come from."""
 
 
 @dataclass(frozen=True)
@@ -136,3 +138,26 @@ class GroupSums:
         """A field of one gene, shape ``(groups,)``."""
         run, place = divmod(gene, self.maps[field].shape[2])
         return np.array(self.maps[field][run, :, place])
+
+
+def group_means(
+    sums: Mapping[str, np.ndarray], n: Any, control: Mapping[str, np.ndarray], n_control: int, *, counts: bool
+) -> dict[str, np.ndarray]:
+    """Means of groups and of the controls on every scale of :data:`MEANS`, from their sums.
+
+    Parameters
+    ----------
+    sums, control
+        The fields of :data:`MEANS`, of the groups and of the controls.
+    n, n_control
+        Their cells.
+    counts
+        Whether there are counts; without, their means are NaN.
+    """
+    n, n_control = np.maximum(n, 1), max(n_control, 1)
+    means = {}
+    for suffix, field in MEANS.items():
+        known = 1.0 if suffix != "_counts" or counts else np.nan
+        means[f"ctrl_mean{suffix}"] = control[field] / n_control * known
+        means[f"pert_mean{suffix}"] = sums[field] / n * known
+    return means

@@ -19,7 +19,8 @@ from core.schema import Values
 from core.stats.dispersion import dispersion_table
 from core.store._kernels import rows_of_tile
 from core.store.files import allocate_arrays, make_room, need_room, refuse_source, unfinished_file, write_at
-from core.store.study import Study, size_factors
+from core.store.size_factors import size_factors
+from core.store.study import Study
 from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from core.data.subsets import subset_from_text, subset_text
 from core.errors import DamagedStoreError, RolesError, UnknownStudyError
-from core.store.study import StudyRecord, list_studies, open_study, tables_key
+from core.store.layout import tables_key
+from core.store.opening import open_study
+from core.store.records import StudyRecord, list_studies
 
 
 class Standing(StrEnum):

@@ -4,7 +4,8 @@ from core.data import subset_choices as choices
 from core.data.reading import open_source
 from core.errors import DamagedStoreError
 from core.schema import Subset
-from core.store.study import Study, tables_key
+from core.store.layout import tables_key
+from core.store.study import Study
 
 
 def open_subset(study: Study, subset: Subset) -> Study | None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.reading import MatrixLook, judge
+from core.data.matrix_look import judge
+from core.data.source import MatrixLook
 
 GENES = ["STAT1", "JAK2", "IRF1", "MYC", "GATA1", "NKX2-1", "HLA-A", "MT-ND1", "H1-2", "AC099489.1", "ACTB", "CD24"]
 COUNTS = np.array([1.0, 2.0, 7.0, 1204.0])

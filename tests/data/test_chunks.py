@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.data import _kernels
-from core.data.chunks import SLAB_BYTES, ChunkedHDF5, PlainHDF5, cell_chunks, gene_chunks, stored_hdf5
+from core.data.chunks import cell_chunks, gene_chunks
+from core.data.hdf5_arrays import ChunkedHDF5, PlainHDF5, stored_hdf5
 from core.data.reading import open_source
+from core.data.stored_arrays import SLAB_BYTES
 from core.errors import UnreadableFileError
 from tests.data.files import (
     change,
@@ -414,7 +416,8 @@ def test_shuffle_is_undone(size):
 
 def test_a_matrix_in_columns_too_tall_to_keep_is_read_in_slabs(tmp_path, monkeypatch):
     adata = with_layout(small_adata(), "dense")
-    monkeypatch.setattr("core.data.chunks.SLAB_BYTES", 20 * 30 * 4)  # 20 rows of 70
+    for module in ("chunks", "hdf5_arrays", "zarr_arrays"):
+        monkeypatch.setattr(f"core.data.{module}.SLAB_BYTES", 20 * 30 * 4)  # 20 rows of 70
     assert SLAB_BYTES > 1 << 20
     for path in (
         write_h5ad(tmp_path / "a.h5ad", adata, chunks=(70, 6), compression="gzip"),

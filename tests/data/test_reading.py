@@ -13,7 +13,8 @@ import pytest
 import zarr
 
 from core.data.chunks import cell_chunks
-from core.data.reading import judge, open_source
+from core.data.matrix_look import judge
+from core.data.reading import open_source
 from core.errors import UnreadableFileError
 from core.schema import Values
 from tests.data.files import (

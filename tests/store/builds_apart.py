@@ -15,8 +15,7 @@ from pathlib import Path
 
 import core.store.preprocess  # noqa: F401 - all kernels before the fork
 from core.errors import PerturbscopeError
-from core.store import build_study
-from core.store import study as study_module
+from core.store import build_study, building
 
 
 def die(*_, **__):
@@ -41,7 +40,7 @@ def reporter(moment):
 def build(path, root, moment, answer):
     """Build in this process and write what became of it; never returns."""
     if moment == "unwarned":
-        study_module.refuse_without_room = lambda *_: None
+        building.refuse_without_room = lambda *_: None
     if "." in moment:
         module, _, function = moment.rpartition(".")
         owner = importlib.import_module(module)

@@ -24,7 +24,7 @@ MOMENTS = [
     "Writing tables:1",
     "core.store.tables.write_manifest",
     "core.store.files.fsync_folder",
-    "core.store.study._write_study_json",  # all is there but the record that names it
+    "core.store.building.write_study_json",  # all is there but the record that names it
 ]
 
 

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from core.errors import DamagedStoreError, RolesError, UnknownStudyError, UnreadableFileError
-from core.store import build_study, inspect, list_studies, open_study, save_roles, study_record
-from core.store import study as study_module
+from core.store import build_study, building, inspect, list_studies, open_study, save_roles, study_record
 from tests.small_screens import small_screen
 
 
@@ -26,7 +25,7 @@ def no_reading(monkeypatch):
     """From here on, reading values or sweeping them is an error."""
 
     def refuse(name):
-        monkeypatch.setattr(study_module, name, lambda *_, **__: pytest.fail(f"{name} was called again"))
+        monkeypatch.setattr(building, name, lambda *_, **__: pytest.fail(f"{name} was called again"))
 
     return refuse
 

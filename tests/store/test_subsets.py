@@ -10,8 +10,8 @@ import pytest
 from core.errors import OptionError, RolesError
 from core.schema import Roles
 from core.store import build_study, list_studies, open_study, open_subset, subset_choices
+from core.store.layout import tables_key
 from core.store.preprocess import preprocess
-from core.store.study import tables_key
 from core.store.tables import TABLES_VERSION
 from core.store.values import VALUES_VERSION
 from tests.small_screens import small_screen
@@ -74,7 +74,7 @@ def test_a_subset_is_not_remembered_and_reads_the_file_no_second_time(build, roo
     adata = small_screen(n_strata=2, seed=5).adata()
     whole = build(adata)
     before = (whole.folder / "study.json").read_text()
-    monkeypatch.setattr("core.store.study.turn", lambda *_: pytest.fail("the file was read again"))
+    monkeypatch.setattr("core.store.building.turn", lambda *_: pytest.fail("the file was read again"))
 
     some = build_study(whole.path, data_root=root, subset=H1, remember=True)
 

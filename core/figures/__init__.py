@@ -9,25 +9,32 @@ from typing import Any
 
 from core.errors import OptionError
 from core.figures import (
-    bars,
     cell_state,
-    cloud,
-    distributions,
+    cells_per_target,
+    changed_against_cells,
+    cloud_selection,
+    cloud_words,
+    delta_distribution,
     gene_cells,
+    gene_mean_distribution,
     genes,
+    guides,
     heatmap,
     movers,
     pair,
     pathways,
+    percent_left,
     qq,
     responders,
     scatter,
-    study,
+    top_deltas,
+    totals,
     volcano,
 )
-from core.figures.cloud import started_with
+from core.figures.cloud_selection import started_with
+from core.figures.drawing import Drawing
 from core.figures.registry import Figure
-from core.figures.theme import Drawing, Paper
+from core.figures.sheet import Paper
 
 _BOTH = (False, True)
 
@@ -35,33 +42,33 @@ _FIGURES = (
     Figure(
         "scatter", "Control against perturbed, one dot a gene", "perturbation", scatter.scatter, scatter.gene_data,
         scatter.scatter_caption, scatter.scatter_alt, scatter.scatter_drawn,
-        key=cloud.key_for(scatter.scatter_cloud, cloud.KEY), cloud=True,
+        key=cloud_words.key_for(scatter.scatter_cloud, cloud_words.KEY), cloud=True,
         selections=("pick", "box"), options=(("scale", scatter.SCALES), ("every", _BOTH)),
     ),
     Figure(
         "volcano", "Significance against fold change", "perturbation", volcano.volcano, scatter.gene_data,
         volcano.volcano_caption, volcano.volcano_alt, volcano.volcano_drawn,
-        key=cloud.key_for(volcano.volcano_cloud, cloud.KEY), cloud=True,
+        key=cloud_words.key_for(volcano.volcano_cloud, cloud_words.KEY), cloud=True,
         selections=("pick", "box"), options=(("height", volcano.HEIGHTS), ("every", _BOTH)),
     ),
     Figure(
         "ma", "Fold change against mean expression", "perturbation", scatter.ma, scatter.gene_data, scatter.ma_caption,
-        scatter.ma_alt, scatter.ma_drawn, key=cloud.key_for(scatter.ma_cloud, cloud.KEY), cloud=True,
+        scatter.ma_alt, scatter.ma_drawn, key=cloud_words.key_for(scatter.ma_cloud, cloud_words.KEY), cloud=True,
         selections=("pick", "box"), options=(("every", _BOTH),),
     ),
     Figure(
-        "top_deltas", "Largest changes", "perturbation", bars.top_deltas, bars.top_genes, bars.top_caption,
-        bars.top_alt, bars.top_drawn, "test", key=bars.top_key, selections=("pick",),
-        options=(("by", bars.ORDERS), ("n", ())), shapes=False,
+        "top_deltas", "Largest changes", "perturbation", top_deltas.top_deltas, top_deltas.top_genes,
+        top_deltas.top_caption, top_deltas.top_alt, top_deltas.top_drawn, "test", key=top_deltas.top_key,
+        selections=("pick",), options=(("by", top_deltas.ORDERS), ("n", ())), shapes=False,
     ),
     Figure(
-        "delta_distribution", "Distribution of deltas", "perturbation", distributions.delta_distribution,
-        distributions.delta_data, distributions.delta_caption, distributions.delta_alt, distributions.delta_drawn,
-        key=distributions.delta_key,
+        "delta_distribution", "Distribution of deltas", "perturbation", delta_distribution.delta_distribution,
+        delta_distribution.delta_data, delta_distribution.delta_caption, delta_distribution.delta_alt,
+        delta_distribution.delta_drawn, key=delta_distribution.delta_key,
     ),
     Figure(
-        "guides", "Transcript left, by guide", "perturbation", bars.guides, bars.guide_table, bars.guides_caption,
-        bars.guides_alt, bars.guides_drawn, "normalized", key=bars.guides_key, shapes=False,
+        "guides", "Transcript left, by guide", "perturbation", guides.guides, guides.guide_table, guides.guides_caption,
+        guides.guides_alt, guides.guides_drawn, "normalized", key=guides.guides_key, shapes=False,
     ),
     Figure(
         "qq", "p values against chance and controls", "qq", qq.qq, qq.qq_data, qq.qq_caption, qq.qq_alt, qq.qq_drawn,
@@ -83,29 +90,31 @@ _FIGURES = (
         responders.responders_drawn, "changed", key=responders.KEY,
     ),
     Figure(
-        "changed_against_cells", "Genes changed against cells, one dot a target", "study", study.changed_against_cells,
-        study.changed_data, study.changed_caption, study.changed_alt, study.changed_drawn, "test",
-        key=study.changed_key, selections=("pick",),
+        "changed_against_cells", "Genes changed against cells, one dot a target", "study",
+        changed_against_cells.changed_against_cells, changed_against_cells.changed_data,
+        changed_against_cells.changed_caption, changed_against_cells.changed_alt, changed_against_cells.changed_drawn,
+        "test", key=changed_against_cells.changed_key, selections=("pick",),
     ),
     Figure(
-        "percent_left", "Transcript left, by target", "study", study.percent_left, study.left_data, study.left_caption,
-        study.left_alt, study.left_drawn, "normalized", key=study.left_key, selections=("pick",),
-        options=(("layout", study.LAYOUTS),), shapes=False,
+        "percent_left", "Transcript left, by target", "study", percent_left.percent_left, percent_left.left_data,
+        percent_left.left_caption, percent_left.left_alt, percent_left.left_drawn, "normalized",
+        key=percent_left.left_key, selections=("pick",), options=(("layout", percent_left.LAYOUTS),), shapes=False,
     ),
     Figure(
-        "cells_per_target", "Cells of each target", "study", distributions.cells_per_target, distributions.cells_data,
-        distributions.cells_caption, distributions.cells_alt, distributions.cells_drawn, "cells",
-        options=(("layout", distributions.CELL_LAYOUTS),), shapes=False,
+        "cells_per_target", "Cells of each target", "study", cells_per_target.cells_per_target,
+        cells_per_target.cells_data, cells_per_target.cells_caption, cells_per_target.cells_alt,
+        cells_per_target.cells_drawn, "cells", options=(("layout", cells_per_target.CELL_LAYOUTS),), shapes=False,
     ),
     Figure(
-        "totals", "Total counts of control and perturbed cells", "study", distributions.totals,
-        distributions.totals_data, distributions.totals_caption, distributions.totals_alt, distributions.totals_drawn,
-        "cells", key=distributions.TOTALS_KEY, options=(("quantity", distributions.QUANTITIES),),
+        "totals", "Total counts of control and perturbed cells", "study", totals.totals,
+        totals.totals_data, totals.totals_caption, totals.totals_alt, totals.totals_drawn,
+        "cells", key=totals.TOTALS_KEY, options=(("quantity", totals.QUANTITIES),),
     ),
     Figure(
-        "gene_mean_distribution", "Distribution of the genes' means", "study", distributions.gene_mean_distribution,
-        distributions.mean_data, distributions.mean_caption, distributions.mean_alt, distributions.mean_drawn, "cells",
-        options=(("scale", distributions.MEAN_SCALES),),
+        "gene_mean_distribution", "Distribution of the genes' means", "study",
+        gene_mean_distribution.gene_mean_distribution, gene_mean_distribution.mean_data,
+        gene_mean_distribution.mean_caption, gene_mean_distribution.mean_alt, gene_mean_distribution.mean_drawn,
+        "cells", options=(("scale", gene_mean_distribution.MEAN_SCALES),),
     ),
     Figure(
         "mean_dispersion", "Normalized dispersion against mean, one dot a gene", "genes", genes.mean_dispersion,
@@ -136,7 +145,7 @@ _FIGURES = (
     *(
         Figure(
             name, title, name, pair.pair, pair.pair_data, pair.pair_caption, pair.pair_alt, pair.pair_drawn,
-            key=cloud.key_for(pair.pair_cloud, keys), cloud=True, selections=("pick", "box"),
+            key=cloud_words.key_for(pair.pair_cloud, keys), cloud=True, selections=("pick", "box"),
             options=(("every", _BOTH),),
         )
         for name, title, keys in (
@@ -191,7 +200,7 @@ def genes_in_box(view: Any, figure_name: str, ranges: Mapping[str, Sequence[floa
     """
     if figure_name not in _CLOUDS:
         raise OptionError(f"{str(figure_name)[:40]!r} takes no box. Take one of {', '.join(_CLOUDS)}.")
-    return cloud.genes_in(_CLOUDS[figure_name](view, **options), ranges) if ranges else []
+    return cloud_selection.genes_in(_CLOUDS[figure_name](view, **options), ranges) if ranges else []
 
 
 __all__ = ["FIGURES", "Drawing", "Figure", "Paper", "figure_named", "genes_in_box", "started_with"]

@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.bars import row_axis, row_sheet, unique_names
-from core.figures.theme import Drawing, Paper, Spec
+from core.figures import colors, key
+from core.figures.axes import linear_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.marks import upright
+from core.figures.rows import row_axis, row_sheet, unique_names
+from core.figures.sheet import Paper, paper_of
+from core.figures.spec import Spec, records
 from core.views.cell_state import CellStateView, how_compared, how_phased, sentence
 from core.views.text import p_value, plain, plural
 
@@ -22,21 +26,19 @@ def cell_state(
 ) -> Drawing:
     """One row a quantity: the chance that a cell of the target shows more than a control cell, with its interval.
 
-    Parameters are those of :func:`core.figures.bars.guides`; nothing is highlighted.
+    Parameters are those of :func:`core.figures.guides.guides`; nothing is highlighted.
     """
     table = view.rows
     names = unique_names([sentence(row) for row in table.itertuples()], 70)
-    page = theme.paper_of(paper)
+    page = paper_of(paper)
     rows = key.printed(cell_state_key(view)) if page else []
     on = row_sheet(view, paper, width or 560.0, names, rows, ROW_PT if page else ROW_PX, x_top=False)
     ends = table[["low", "high"]].to_numpy(dtype=float) - 0.5
     reach = min(max(1.15 * float(np.abs(ends).max(initial=0.0)), LEAST_REACH), 0.5)
-    axis = theme.linear_axis(
-        "Chance to exceed a control cell", 0.5 - reach, 0.5 + reach, about=4, form=",.0f", percent=True
-    )
+    axis = linear_axis("Chance to exceed a control cell", 0.5 - reach, 0.5 + reach, about=4, form=",.0f", percent=True)
     # the page's letters are wider than those that the sheet was measured with
     y = row_axis(names, on, **({} if on.paper else {"labelLimit": round(1.25 * on.left)}))
-    values = theme.records(
+    values = records(
         name=np.array(names, dtype=object),
         auc=table["auc"].to_numpy(dtype=float),
         low=np.clip(table["low"].to_numpy(dtype=float), axis.low, axis.high),
@@ -51,16 +53,16 @@ def cell_state(
     ]
     lines: Spec = {
         "mark": {"type": "rule", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None},
-        "encoding": {"x": axis.encoding("low"), "x2": {"field": "high"}, "y": y, "color": theme.roles()},
+        "encoding": {"x": axis.encoding("low"), "x2": {"field": "high"}, "y": y, "color": colors.roles()},
     }
     dots: Spec = {
         "name": "dots",
         "mark": {"type": "circle", "opacity": 1, "size": 9 if on.paper else 56},
-        "encoding": {"x": axis.encoding("auc"), "y": y, "color": theme.roles()}
+        "encoding": {"x": axis.encoding("auc"), "y": y, "color": colors.roles()}
         | ({} if on.paper else {"tooltip": tooltip}),
     }
-    layers = [theme.upright(0.5, axis, on), {"data": {"values": values}, "layer": [lines, dots]}]
-    return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
+    layers = [upright(0.5, axis, on), {"data": {"values": values}, "layer": [lines, dots]}]
+    return compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
 
 
 def cell_state_key(view: CellStateView, **_: Any) -> key.Key:

@@ -17,8 +17,9 @@ import pandas as pd
 from core import __version__
 from core.errors import OptionError
 from core.figures import figure_named
+from core.figures.options import one_of
 from core.figures.registry import Figure
-from core.figures.theme import MM_PER_PT, Paper, one_of
+from core.figures.sheet import MM_PER_PT, Paper
 from core.schema import ALL_PERTURBED
 from core.views.text import number, plain
 

@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.bars import ink, rows_that_fit, unique_names
-from core.figures.theme import Axis, Drawing, Floats, Paper, Sheet, Spec
+from core.figures import colors, key
+from core.figures.axes import Axis, linear_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.labels import LONGEST_LABEL
+from core.figures.marks import dashed
+from core.figures.options import one_of
+from core.figures.rows import rows_that_fit, unique_names
+from core.figures.sheet import Paper, Sheet, paper_of, sheet
+from core.figures.spec import Floats, Spec, px, records
 from core.views.text import NBSP, number, percent, plain, plural
 
 GROUPINGS = ("target", "guide", "batch", "stratum")
@@ -54,7 +60,7 @@ def gene_distribution(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     by
         ``"target"``, ``"guide"``, ``"batch"`` or ``"stratum"``.
 
@@ -63,23 +69,19 @@ def gene_distribution(
     OptionError
         If the grouping is unknown, or the study has none of its kind.
     """
-    theme.one_of("by", by, GROUPINGS)
-    found, page = view.by(by), theme.paper_of(paper)
+    one_of("by", by, GROUPINGS)
+    found, page = view.by(by), paper_of(paper)
     n = len(found.rows) if not page else rows_that_fit(len(found.rows), ROW_PT)
     rows = found.rows.head(n)
     names = row_names(rows)
     entries = _key_rows(rows) if page else []
     on = _sheet(view, paper, width, names, entries)
     high = max(float(found.at[-1]) if len(found.at) else 1.0, 1e-3)
-    x = theme.linear_axis(f"{plain(view.gene, 20)}, log-normalized", 0.0, high, about=6)
+    x = linear_axis(f"{plain(view.gene, 20)}, log-normalized", 0.0, high, about=6)
     y = _rows_axis(len(rows))
     reference = float(view.by("target").rows["mean"].iloc[0])
     layers = [
-        *(
-            [theme.dashed({"x": (reference, reference), "y": (0.0, len(rows))}, x, y, on)]
-            if reference == reference
-            else []
-        ),
+        *([dashed({"x": (reference, reference), "y": (0.0, len(rows))}, x, y, on)] if reference == reference else []),
         *_curves(found.density[:n], found.at, rows, x, y, on),
         *_few(found.ticks[found.ticks["row"] < n], rows, x, y, on),
         _means(rows, names, x, y, on),
@@ -88,7 +90,7 @@ def gene_distribution(
         _name_rows(layer, len(rows), on, italic=by == "target")
     if page:
         layers += _second_lines(names, on) + key.above(entries, on, view) + key.note(view, on)
-    return theme.compose(layers, on, params=[{"name": ROW_NAMES, "value": [list(pair) for pair in names]}])
+    return compose(layers, on, params=[{"name": ROW_NAMES, "value": [list(pair) for pair in names]}])
 
 
 def row_names(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -105,7 +107,7 @@ def _sheet(
 ) -> Sheet:
     lines = [line for pair in names for line in pair]
     note = key.note_height(view, paper)
-    on = theme.sheet(paper, width, y_labels=lines, y_title=False, strip=note, height=1.0)
+    on = sheet(paper, width, y_labels=lines, y_title=False, strip=note, height=1.0)
     strip = key.strip_height(entries, on) if on.paper else 0.0
     row = ROW_PT if on.paper else ROW_PX
     return replace(on, top=on.top + strip, height=on.top + strip + on.bottom + max(len(names), 1) * row)
@@ -132,12 +134,12 @@ def _name_rows(layer: Spec, n: int, on: Sheet, *, italic: bool) -> None:
 def _second_lines(names: Sequence[tuple[str, str]], on: Sheet) -> list[Spec]:
     """Under each name, on paper, how many of its cells show the gene."""
     middle = (np.arange(len(names)) + 0.5) * on.plot_height / max(len(names), 1) + SECOND_LINE_PT / 2
-    mark = {"type": "text", "align": "right", "baseline": "middle", "fontSize": on.text, "color": theme.INK}
+    mark = {"type": "text", "align": "right", "baseline": "middle", "fontSize": on.text, "color": colors.INK}
     return [
         {
             "data": {"values": [{"words": words}]},
             "mark": mark,
-            "encoding": {"x": theme.px(-3), "y": theme.px(y), "text": {"field": "words", "type": "nominal"}},
+            "encoding": {"x": px(-3), "y": px(y), "text": {"field": "words", "type": "nominal"}},
         }
         for (_, words), y in zip(names, middle, strict=True)
     ]
@@ -155,7 +157,7 @@ def _curves(density: Floats, at: Floats, rows: pd.DataFrame, x: Axis, y: Axis, o
     height = density[:, ::step] / most
     row, point = np.nonzero(height > FAINTEST)
     base = _base(rows)[row]
-    values = theme.records(
+    values = records(
         row=row,
         x=at[::step][point],
         base=base,
@@ -169,7 +171,7 @@ def _curves(density: Floats, at: Floats, rows: pd.DataFrame, x: Axis, y: Axis, o
             "mark": mark,
             "encoding": {
                 "x": x.encoding("x"), "y": y.encoding("top"), "y2": {"field": "base"},
-                "color": theme.roles(), "detail": {"field": "row", "type": "nominal"},
+                "color": colors.roles(), "detail": {"field": "row", "type": "nominal"},
             },
         }
     ]  # fmt: skip
@@ -180,17 +182,17 @@ def _few(ticks: pd.DataFrame, rows: pd.DataFrame, x: Axis, y: Axis, on: Sheet) -
         return []
     row = ticks["row"].to_numpy(dtype=int)
     base = _base(rows)[row]
-    values = theme.records(
+    values = records(
         x=ticks["value"].to_numpy(dtype=float), base=base, top=base + 0.5 * CURVE,
         role=rows["role"].to_numpy(dtype=object)[row],
     )  # fmt: skip
-    encoding = {"x": x.encoding("x"), "y": y.encoding("top"), "y2": {"field": "base"}, "color": theme.roles()}
+    encoding = {"x": x.encoding("x"), "y": y.encoding("top"), "y2": {"field": "base"}, "color": colors.roles()}
     mark: Spec = {"type": "rule", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None}
     return [{"data": {"values": values}, "mark": mark, "encoding": encoding}]
 
 
 def _means(rows: pd.DataFrame, names: Sequence[tuple[str, str]], x: Axis, y: Axis, on: Sheet) -> Spec:
-    values = theme.records(
+    values = records(
         name=np.array([name for name, _ in names], dtype=object),
         x=rows["mean"].to_numpy(dtype=float),
         y=_base(rows),
@@ -208,8 +210,8 @@ def _means(rows: pd.DataFrame, names: Sequence[tuple[str, str]], x: Axis, y: Axi
         "name": "means",
         "data": {"values": values},
         "mark": {
-            "type": "point", "filled": True, "opacity": 1, "size": 11 if on.paper else 50, "fill": ink(on),
-            "stroke": theme.color("paper", on), "strokeWidth": 0.5 if on.paper else 1.5,
+            "type": "point", "filled": True, "opacity": 1, "size": 11 if on.paper else 50, "fill": colors.ink(on),
+            "stroke": colors.color("paper", on), "strokeWidth": 0.5 if on.paper else 1.5,
         },
         "encoding": {"x": x.encoding("x"), "y": y.encoding("y")} | ({} if on.paper else {"tooltip": tooltip}),
     }  # fmt: skip
@@ -219,8 +221,8 @@ def _key_rows(rows: pd.DataFrame) -> list[key.Row]:
     words = {"neutral": "controls", "down": "falls", "up": "rises", "observed": "not moved"}
     found = [role for role in words if (rows["role"] == role).any()]
     return [
-        *(key.Row("bar", theme.LIGHT[role], words[role]) for role in found),
-        key.Row("dot", theme.INK, "mean of all cells"),
+        *(key.Row("bar", colors.LIGHT[role], words[role]) for role in found),
+        key.Row("dot", colors.INK, "mean of all cells"),
     ]
 
 
@@ -263,7 +265,7 @@ def cells_alt(view: Any, *, by: str = "target", **_: Any) -> str:
     """The curves in words."""
     rows = view.by(by).rows
     said = ", ".join(
-        f"{plain(g, theme.LONGEST_LABEL)} {percent(float(s))} of {number(n)}"
+        f"{plain(g, LONGEST_LABEL)} {percent(float(s))} of {number(n)}"
         for g, s, n in zip(rows["group"].head(5), rows["share"].head(5), rows["n"].head(5), strict=True)
     )
     return f"Curves of {plain(view.gene)} in {plural(len(rows), 'group')} by {by}. Cells that show it: {said}."

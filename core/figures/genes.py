@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from core.figures import key, theme
-from core.figures.cloud import MOST_DOTS, Cloud, draw_cloud, key_of
-from core.figures.theme import Drawing, Paper, Spec
+from core.figures import colors, key
+from core.figures.axes import Axis, linear_axis, log_axis
+from core.figures.cloud import MOST_DOTS, Cloud
+from core.figures.cloud_drawing import draw_cloud
+from core.figures.cloud_words import key_of
+from core.figures.drawing import Drawing
+from core.figures.labels import LONGEST_LABEL
+from core.figures.sheet import Paper
+from core.figures.spec import Floats, Spec
 from core.views.genes import tells_variable_genes
 from core.views.text import counts, number, plain, plural, signed
 
@@ -49,7 +55,7 @@ def mean_dispersion(
     width
         Width on screen in px, where it is known: names are placed for it.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     every
         Draw every gene as a dot instead of tiles.
     """
@@ -91,20 +97,20 @@ def _has_a_dot_each(cloud: Cloud) -> bool:
     return len(cloud.genes) <= FEW_GENES or not cloud.genes["changed"].any()
 
 
-def _axes(mean: theme.Floats, dispersion: theme.Floats) -> tuple[theme.Axis, theme.Axis]:
+def _axes(mean: Floats, dispersion: Floats) -> tuple[Axis, Axis]:
     high = 10.0 ** (0.5 * math.ceil(2 * math.log10(1.05 * float(mean.max(initial=1.0)))))
     low_y, high_y = float(dispersion.min(initial=-1.0)), float(dispersion.max(initial=1.0))
     room = 0.04 * (high_y - low_y)
-    x = theme.log_axis("Mean normalized count, all cells (log axis)", LOWEST_MEAN, high)
-    return x, theme.linear_axis("Normalized dispersion, all cells", low_y - room, high_y + room)
+    x = log_axis("Mean normalized count, all cells (log axis)", LOWEST_MEAN, high)
+    return x, linear_axis("Normalized dispersion, all cells", low_y - room, high_y + room)
 
 
 def _key_rows(cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:
     n = int(cloud.genes["changed"].sum())
-    rows = [key.Row("dot", theme.LIGHT["accent"], f"{number(n)} highly variable")] if n else []
-    rows.append(key.Row("dot", theme.CLOUD, f"{number(len(cloud.genes) - n)} {'others' if n else 'genes'}"))
+    rows = [key.Row("dot", colors.LIGHT["accent"], f"{number(n)} highly variable")] if n else []
+    rows.append(key.Row("dot", colors.CLOUD, f"{number(len(cloud.genes) - n)} {'others' if n else 'genes'}"))
     ringed = np.isin(cloud.genes["gene"].to_numpy(), list(highlight)).any()
-    return rows + ([key.Row("ring", theme.INK, "highlighted")] if ringed else [])
+    return rows + ([key.Row("ring", colors.INK, "highlighted")] if ringed else [])
 
 
 def mean_dispersion_key(view: Any, *, highlight: Sequence[str] = (), every: bool = False, **_: Any) -> key.Key:
@@ -153,7 +159,7 @@ def mean_dispersion_drawn(view: Any, **_: Any) -> str:
 def mean_dispersion_alt(view: Any, **_: Any) -> str:
     """The cloud in words."""
     cloud = mean_dispersion_cloud(view)
-    first = ", ".join(plain(g, theme.LONGEST_LABEL) for g in cloud.genes["gene"].head(5))
+    first = ", ".join(plain(g, LONGEST_LABEL) for g in cloud.genes["gene"].head(5))
     n = int(cloud.genes["changed"].sum())
     return (
         f"Cloud of {number(len(cloud.genes))} genes, normalized dispersion against mean; {number(n)} highly variable. "

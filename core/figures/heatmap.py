@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.bars import unique_names
+from core.figures import colors, key
+from core.figures.drawing import Drawing, compose
 from core.figures.labels import text_width
-from core.figures.theme import Drawing, Paper, Sheet, Spec
+from core.figures.rows import unique_names
+from core.figures.sheet import MM_PER_PT, Paper, Sheet, paper_of, sheet
+from core.figures.spec import Spec, px, records
 from core.views.text import MINUS, number, p_value, plain, plural, signed
 
 CELL_PX, CELL_PT = 11.0, 6.2
@@ -40,7 +42,7 @@ def profiles(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     """
     t, g = len(view.targets), len(view.genes)
     row, column = (axis.ravel() for axis in np.meshgrid(np.arange(g), np.arange(t), indexing="ij"))
@@ -99,7 +101,7 @@ def _draw(
     names_y, names_x = unique_names(look.rows, LONGEST), unique_names(view.targets, LONGEST)
     on = heat_sheet(view, paper, width, names_y, names_x, look)
     row, column = at
-    values = theme.records(y=np.array(names_y, object)[row], x=np.array(names_x, object)[column], **cells)
+    values = records(y=np.array(names_y, object)[row], x=np.array(names_x, object)[column], **cells)
     x = _band("x", names_x, "Targets", on) | {"field": "x"}
     y = _band("y", names_y, look.title, on) | {"field": "y"}
     fill = {
@@ -128,14 +130,14 @@ def _draw(
     bold = [shown for shown, name in zip(names_x, view.targets, strict=True) if name in marked]
     bold += [shown for shown, name in zip(names_y, look.rows, strict=True) if name in marked]
     params = [{"name": "highlighted", "value": bold}]
-    return theme.compose(layers, on, params=params, above=GROUP_ROOM_PX + KEY_ROOM_PX)
+    return compose(layers, on, params=params, above=GROUP_ROOM_PX + KEY_ROOM_PX)
 
 
 def key_rows(look: _Look) -> list[key.Row]:
     """The printed key: the ends of the colors."""
     return [
-        key.Row("bar", theme.DIVERGING[1], look.words[0]),
-        key.Row("bar", theme.DIVERGING[-2], look.words[1]),
+        key.Row("bar", colors.DIVERGING[1], look.words[0]),
+        key.Row("bar", colors.DIVERGING[-2], look.words[1]),
     ]
 
 
@@ -146,7 +148,7 @@ def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
     start = text_width(look.words[0], on.text) + 6 * unit
     middle = key.note_height(view, True) - on.top + 0.5 * key.STEP if on.paper else -GROUP_ROOM_PX - 0.5 * KEY_ROOM_PX
     edges = start + np.linspace(0, wide, KEY_STEPS + 1)
-    values = theme.records(v=np.linspace(-look.limit, look.limit, KEY_STEPS), left=edges[:-1], right=edges[1:])
+    values = records(v=np.linspace(-look.limit, look.limit, KEY_STEPS), left=edges[:-1], right=edges[1:])
     strip: Spec = {
         "name": "color-key",
         "data": {"values": values},
@@ -154,12 +156,12 @@ def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
         "encoding": {
             "x": {"field": "left", "type": "quantitative", "scale": None},
             "x2": {"field": "right"},
-            "y": theme.px(middle - tall / 2),
-            "y2": theme.px(middle + tall / 2),
+            "y": px(middle - tall / 2),
+            "y2": px(middle + tall / 2),
             "fill": fill,
         },
     }
-    ink = theme.color("observed", on)
+    ink = colors.ink(on)
     words = (
         (look.words[0], 0.0, "left"),
         ("0", start + wide / 2, "center"),
@@ -170,7 +172,7 @@ def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
 
 def _key_text(words: str, x: float, align: str, y: float, ink: Any, on: Sheet) -> Spec:
     mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": on.text, "color": ink, "tooltip": None}
-    at = {"x": theme.px(x), "y": theme.px(y)}
+    at = {"x": px(x), "y": px(y)}
     return {"data": {"values": [{}]}, "mark": mark, "encoding": at | {"text": {"value": words}}}
 
 
@@ -178,13 +180,13 @@ def heat_sheet(
     view: Any, paper: bool | Paper, width: float | None, names_y: Sequence[str], names_x: Sequence[str], look: _Look
 ) -> Sheet:
     """A sheet as high as the rows need, with room for upright names under the plot and for groups above it."""
-    page = theme.paper_of(paper)
+    page = paper_of(paper)
     label, cell, groups = (LABEL_PT, CELL_PT, GROUP_ROOM_PT) if page else (LABEL_PX, CELL_PX, GROUP_ROOM_PX)
     note = key.note_height(view, paper)
-    on = theme.sheet(paper, width or 800.0, y_labels=names_y, strip=note, right=6.0, height=1.0)
+    on = sheet(paper, width or 800.0, y_labels=names_y, strip=note, right=6.0, height=1.0)
     strip = key.strip_height(key_rows(look), on) if page else 0.0
     below = max(text_width(name, label) for name in names_x) + (16.0 if page else 30.0)
-    tallest = TALLEST_MM / theme.MM_PER_PT - 60 if page else TALLEST_PX
+    tallest = TALLEST_MM / MM_PER_PT - 60 if page else TALLEST_PX
     plot = min(cell * len(names_y), tallest)
     top = on.top + strip + groups
     return replace(on, top=top, bottom=below, height=top + below + plot)
@@ -231,7 +233,7 @@ def group_marks(view: Any, names: Sequence[str], x: Spec, on: Sheet) -> list[Spe
         )
     if not spans:
         return []
-    ink = theme.color("observed", on)
+    ink = colors.ink(on)
     unit = on.text / 11.0
     band = {k: v for k, v in x.items() if k not in ("field", "axis")} | {"axis": x["axis"]}
     line: Spec = {

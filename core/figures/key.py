@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.figures import theme
+from core.figures import colors
 from core.figures.labels import text_width
-from core.figures.theme import Paper, Sheet, Spec
+from core.figures.sheet import Paper, Sheet, sheet
+from core.figures.spec import Spec, px
 
 STEP = 7.8  # points between the key's rows
 INDENT = 8.0  # from a row's shape to its words
@@ -38,7 +39,7 @@ def of_roles(entries: Key, roles: Iterable[str]) -> Key:
 
 def printed(entries: Key) -> list[Row]:
     """The same entries for paper."""
-    return [Row(shape, theme.LIGHT[role], words) for shape, role, words in entries]
+    return [Row(shape, colors.LIGHT[role], words) for shape, role, words in entries]
 
 
 def note_height(view: Any, paper: bool | Paper) -> float:
@@ -104,10 +105,10 @@ def sheet_with_strip(
 ) -> Sheet:
     """A sheet with room for the key above the plot; ``height`` is that on screen, on paper the shape decides."""
     note_room, tall = note_height(view, paper), None if paper else height
-    on = theme.sheet(paper, width, y_labels=y_labels, strip=note_room, height=tall)
+    on = sheet(paper, width, y_labels=y_labels, strip=note_room, height=tall)
     if not on.paper:
         return on
-    return theme.sheet(paper, width, y_labels=y_labels, strip=note_room + strip_height(rows, on), height=tall)
+    return sheet(paper, width, y_labels=y_labels, strip=note_room + strip_height(rows, on), height=tall)
 
 
 def inside(rows: Sequence[Row], on: Sheet, spot: Box | None, view: Any) -> list[Spec]:
@@ -133,20 +134,20 @@ def _entry(row: Row, x: float, y: float) -> list[Spec]:
         return [_text(row.words, x - 2, y, "left")]
     if row.shape == "line":
         mark: Spec = {"type": "rule", "color": row.color, "strokeWidth": 1.0}
-        encoding = {"x": theme.px(x - 2.5), "x2": theme.px(x + 3), "y": theme.px(y)}
+        encoding = {"x": px(x - 2.5), "x2": px(x + 3), "y": px(y)}
     else:
         filled = row.shape != "ring"
         mark = {"type": "point", "shape": _SHAPES[row.shape], "size": 9 if filled else 12, "opacity": 1}
         mark |= {"filled": filled, "color": row.color, "strokeWidth": 0.75 if not filled else 0}
-        encoding = {"x": theme.px(x), "y": theme.px(y)}
+        encoding = {"x": px(x), "y": px(y)}
     shape: Spec = {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
     return [shape, _text(row.words, x + INDENT - 2, y, "left")]
 
 
 def _text(words: str, x: float, y: float, align: str, *, bold: bool = False) -> Spec:
-    mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": 6, "color": theme.INK}
+    mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": 6, "color": colors.INK}
     return {
         "data": {"values": [{"words": words}]},
         "mark": mark | ({"fontWeight": "bold"} if bold else {}),
-        "encoding": {"x": theme.px(x), "y": theme.px(y), "text": {"field": "words", "type": "nominal"}},
+        "encoding": {"x": px(x), "y": px(y), "text": {"field": "words", "type": "nominal"}},
     }

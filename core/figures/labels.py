@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST_LABEL = 24
+"""Longer names are cut."""
+
 # Advance widths of Arial (and of Liberation Sans, made to the same measure) in thousandths of the size, ASCII 32-126.
 _WIDTHS = (
     278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,

@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.bars import ink, name_look, row_axis, row_sheet, rows_that_fit, unique_names
-from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
+from core.figures import colors, key
+from core.figures.axes import Axis, signed_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.labels import LONGEST_LABEL
+from core.figures.rows import name_look, row_axis, row_sheet, rows_that_fit, unique_names
+from core.figures.sheet import Paper, Sheet, paper_of
+from core.figures.spec import Spec, records
 from core.views.text import NBSP, capitalized, number, p_value, plain, plural, threshold
 
 MOVERS_KEY = (("dot", "down", "falls"), ("dot", "up", "rises"), ("dot", "neutral", "not moved at these thresholds"))
@@ -38,23 +42,23 @@ def gene_movers(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     n
         How many.
     """
-    page = theme.paper_of(paper)
+    page = paper_of(paper)
     table = movers_shown(view, n=n)
     if page:
         table = table.head(rows_that_fit(len(table), ROW_PT))
     near = table["next_door"].to_numpy(dtype=bool)
-    cut = [plain(t, theme.LONGEST_LABEL) + (NEXT_DOOR if k else "") for t, k in zip(table["target"], near, strict=True)]
+    cut = [plain(t, LONGEST_LABEL) + (NEXT_DOOR if k else "") for t, k in zip(table["target"], near, strict=True)]
     names = unique_names(cut, 60)
     rows = _key_rows(table) if page else []
     on = row_sheet(view, paper, width or 430.0, names, rows, ROW_PT if page else ROW_PX)
     layers = _layers(table, names, _axis(table, view.gene), on)
     layers += key.above(rows, on, view) + key.note(view, on) if page else []
     bold = [name for name, target in zip(names, table["target"], strict=True) if target in set(highlight)]
-    return theme.compose(layers, on, params=[{"name": "highlighted", "value": bold}])
+    return compose(layers, on, params=[{"name": "highlighted", "value": bold}])
 
 
 def movers_shown(view: Any, *, n: int = MOST, **_: Any) -> pd.DataFrame:
@@ -66,12 +70,12 @@ def movers_shown(view: Any, *, n: int = MOST, **_: Any) -> pd.DataFrame:
 
 def _axis(table: pd.DataFrame, gene: str) -> Axis:
     title = f"delta of {plain(gene, 24)}, log-normalized"
-    return theme.signed_axis(title, table[["delta", "delta_low", "delta_high"]], 0.04, least=1e-3)
+    return signed_axis(title, table[["delta", "delta_low", "delta_high"]], 0.04, least=1e-3)
 
 
 def _layers(table: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> list[Spec]:
     y = row_axis(names, on, **name_look(on))
-    values = theme.records(
+    values = records(
         target=table["target"].to_numpy(dtype=object),
         name=np.array(names, dtype=object),
         role=table["role"].to_numpy(dtype=object),
@@ -83,18 +87,18 @@ def _layers(table: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) ->
         "mark": {"type": "rule", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None},
         "encoding": {
             "x": axis.encoding("delta_low", orient="top"), "x2": {"field": "delta_high"}, "y": y,
-            "color": theme.roles(),
+            "color": colors.roles(),
         },
     }  # fmt: skip
     dots: Spec = {
         "name": "dots",
         "mark": {"type": "circle", "opacity": 1, "size": 9 if on.paper else 60} | ({} if on.paper else HAND),
-        "encoding": {"x": axis.encoding("delta", orient="top"), "y": y, "color": theme.roles()}
+        "encoding": {"x": axis.encoding("delta", orient="top"), "y": y, "color": colors.roles()}
         | ({} if on.paper else {"tooltip": TOOLTIP}),
     }
     zero: Spec = {
         "data": {"values": [{"zero": 0}]},
-        "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": ink(on)},
+        "mark": {"type": "rule", "strokeWidth": on.line, "tooltip": None, "color": colors.ink(on)},
         "encoding": {"x": axis.encoding("zero", orient="top")},
     }
     return [zero, {"data": {"values": values}, "layer": [lines, dots if on.paper else dots | PICK]}]
@@ -123,10 +127,10 @@ def _counts(table: pd.DataFrame) -> tuple[int, int, int]:
 def _key_rows(table: pd.DataFrame) -> list[key.Row]:
     down, up, rest = _counts(table)
     rows = [
-        key.Row("dot", theme.LIGHT["down"], f"falls in {down}"),
-        key.Row("dot", theme.LIGHT["up"], f"rises in {up}"),
+        key.Row("dot", colors.LIGHT["down"], f"falls in {down}"),
+        key.Row("dot", colors.LIGHT["up"], f"rises in {up}"),
     ]
-    return rows + ([key.Row("dot", theme.LIGHT["neutral"], f"{rest} do not move it")] if rest else [])
+    return rows + ([key.Row("dot", colors.LIGHT["neutral"], f"{rest} do not move it")] if rest else [])
 
 
 def _rule(view: Any) -> str:
@@ -171,7 +175,7 @@ def movers_alt(view: Any, *, n: int = MOST, **_: Any) -> str:
     table = movers_shown(view, n=n)
     order = np.argsort(-np.abs(table["delta"].to_numpy(dtype=float)), kind="stable")[:5]
     rows = zip(table["target"].to_numpy()[order], table["delta"].to_numpy()[order], strict=True)
-    largest = ", ".join(f"{plain(t, theme.LONGEST_LABEL)} {d:+.2f}" for t, d in rows)
+    largest = ", ".join(f"{plain(t, LONGEST_LABEL)} {d:+.2f}" for t, d in rows)
     down, up, _rest = _counts(table)
     return (
         f"Dots with intervals: delta of {plain(view.gene)} in {plural(len(table), 'target')}; it falls in {down} and "

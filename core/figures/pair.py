@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import theme
-from core.figures.cloud import MOST_DOTS, Cloud, draw_cloud
-from core.figures.theme import Drawing, Paper, Spec
+from core.figures.axes import linear_axis
+from core.figures.cloud import MOST_DOTS, Cloud
+from core.figures.cloud_drawing import draw_cloud
+from core.figures.drawing import Drawing
+from core.figures.labels import LONGEST_LABEL
+from core.figures.sheet import Paper
+from core.figures.spec import Floats, Spec
 from core.views.text import correlation, number, plain, plural
 
 PAIR_KEY = (
@@ -51,7 +55,7 @@ def pair(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     every
         Draw every gene as a dot instead of tiles.
     """
@@ -65,7 +69,7 @@ def pair_cloud(view: Any, **_: Any) -> Cloud:
     keep = np.isfinite(x) & np.isfinite(y)
     rest = keep & ~np.isin(genes["gene"].to_numpy(dtype=object), list(view.own_genes))
     low, high = _limits(np.concatenate([x[rest], y[rest]]))
-    axis_x, axis_y = (theme.linear_axis(title, low, high, about=6, form="~g") for title in (view.x_title, view.y_title))
+    axis_x, axis_y = (linear_axis(title, low, high, about=6, form="~g") for title in (view.x_title, view.y_title))
     inside_x, inside_y = np.clip(x, low, high), np.clip(y, low, high)
     drawn = pd.DataFrame(
         {
@@ -96,7 +100,7 @@ def pair_cloud(view: Any, **_: Any) -> Cloud:
     )
 
 
-def _limits(values: theme.Floats) -> tuple[float, float]:
+def _limits(values: Floats) -> tuple[float, float]:
     low, high = float(np.min(values, initial=0.0)), float(np.max(values, initial=0.0))
     low, high = min(low, -SHORTEST), max(high, SHORTEST)
     room = 0.04 * (high - low)
@@ -145,7 +149,7 @@ def pair_alt(view: Any, **_: Any) -> str:
     """It in words."""
     cloud = pair_cloud(view)
     dots = cloud.genes[cloud.genes["changed"]].sort_values("weight", ascending=False, kind="stable")
-    top = ", ".join(plain(gene, theme.LONGEST_LABEL) for gene in dots["gene"].head(5))
+    top = ", ".join(plain(gene, LONGEST_LABEL) for gene in dots["gene"].head(5))
     return (
         f"Scatter of the deltas of {number(len(cloud.genes))} genes, {view.y_name} against {view.x_name}: "
         f"{plural(len(dots), 'gene')} changed.{f' Largest: {top}.' if top else ''}"

@@ -14,7 +14,8 @@ from typing import Any
 
 from core import __version__
 from core.errors import OptionError
-from core.figures import figure_named
+from core.figures import colors, figure_named
+from core.figures.drawing import PAPER_FONT
 from core.figures.export import (
     FORMATS,
     as_file,
@@ -24,8 +25,9 @@ from core.figures.export import (
     paper_svg,
     subject_words,
 )
+from core.figures.options import one_of
 from core.figures.registry import Figure
-from core.figures.theme import INK, MM_PER_PT, PAPER_FONT, Paper, one_of
+from core.figures.sheet import MM_PER_PT, Paper
 from core.views.text import plain
 
 MOST_PARTS = 6
@@ -172,7 +174,7 @@ def _places(widths: Sequence[float], heights: Sequence[float], paper: Paper) -> 
 
 def _put(root: ET.Element, place: Place, svg: str) -> None:
     """A letter, and a figure whose ids are its own: two figures both have a ``clip1``."""
-    look = {"font-family": PAPER_FONT, "font-size": f"{LETTER_SIZE:g}px", "font-weight": "bold", "fill": INK}
+    look = {"font-family": PAPER_FONT, "font-size": f"{LETTER_SIZE:g}px", "font-weight": "bold", "fill": colors.INK}
     letter = ET.SubElement(root, f"{{{SVG}}}text", {"x": _n(place.x), "y": _n(place.y + STRIP), **look})
     letter.text = place.letter
     figure = ET.fromstring(svg)

@@ -7,9 +7,15 @@ import numpy as np
 import pandas as pd
 
 from core.data.gene_sets import LARGEST, SMALLEST
-from core.figures import key, theme
-from core.figures.bars import row_axis, row_sheet, rows_that_fit, unique_names
-from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
+from core.figures import colors, key
+from core.figures.axes import Axis, linear_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.labels import LONGEST_LABEL
+from core.figures.marks import upright
+from core.figures.options import one_of
+from core.figures.rows import row_axis, row_sheet, rows_that_fit, unique_names
+from core.figures.sheet import Paper, Sheet, paper_of
+from core.figures.spec import Floats, Spec, records
 from core.stats.enrichment import GENE_CORRELATION
 from core.views.pathways import FDR_SHOWN, PathwaysView, standing
 from core.views.text import enumerate_words, number, p_value, plain, plural, threshold, version
@@ -50,7 +56,7 @@ def pathways(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     test
         ``"genes"``: over-representation among the changed genes; ``"profile"``: rank test of all genes.
     n
@@ -62,7 +68,7 @@ def pathways(
         If the test is unknown.
     """
     top = pathways_data(view, test=test, n=n)
-    page = theme.paper_of(paper)
+    page = paper_of(paper)
     if page:
         top = top.head(rows_that_fit(len(top), ROW_PT))
     names = unique_names(top["name"], LONGEST_ROW_ON_PAPER if page else LONGEST_ROW)
@@ -70,19 +76,19 @@ def pathways(
     on = row_sheet(view, paper, width or 500.0, names, rows, ROW_PT if page else ROW_PX, x_top=False)
     axis = _axis(top)
     layers = _layers(top, names, axis, on)
-    return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
+    return compose(layers + (key.above(rows, on, view) + key.note(view, on) if page else []), on)
 
 
 def pathways_data(view: PathwaysView, *, test: str = "genes", n: int = SHOWN, **_: Any) -> pd.DataFrame:
     """The sets that are drawn, the surest first; those that do not pass only where none does."""
-    theme.one_of("test", test, TESTS)
+    one_of("test", test, TESTS)
     table = view.table(test)
     passing = standing(table)
     top = (passing if len(passing) else table).head(max(int(n), 1))
     return top.reset_index(drop=True)
 
 
-def surety(table: pd.DataFrame) -> theme.Floats:
+def surety(table: pd.DataFrame) -> Floats:
     """-log10 FDR, at most 300."""
     fdr = table["fdr"].to_numpy(dtype=float)
     return np.minimum(-np.log10(np.clip(fdr, 10.0**-SMALLEST_P, 1.0)), SMALLEST_P)
@@ -90,11 +96,11 @@ def surety(table: pd.DataFrame) -> theme.Floats:
 
 def _axis(table: pd.DataFrame) -> Axis:
     most = max(float(surety(table).max(initial=0.0)), 2.0)
-    return theme.linear_axis("\u2212log10 FDR", -0.04 * most, 1.06 * most, about=6)
+    return linear_axis("\u2212log10 FDR", -0.04 * most, 1.06 * most, about=6)
 
 
 def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> list[Spec]:
-    values = theme.records(
+    values = records(
         name=np.array(names, dtype=object),
         set=top["name"].to_numpy(dtype=object),
         sure=surety(top),
@@ -107,7 +113,7 @@ def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> l
     y = row_axis(names, on)
     stem: Spec = {
         "mark": {"type": "rule", "strokeWidth": 0.75 if on.paper else 1.5, "tooltip": None},
-        "encoding": {"x": axis.encoding("zero"), "x2": {"field": "sure"}, "y": y, "color": theme.roles()},
+        "encoding": {"x": axis.encoding("zero"), "x2": {"field": "sure"}, "y": y, "color": colors.roles()},
     }
     most = max(float(top["n_hits"].max()) if len(top) else 1.0, 1.0)
     area = {"type": "linear", "domain": [0, most], "range": [0, LARGEST_DOT_ON_PAPER if on.paper else LARGEST_DOT]}
@@ -125,7 +131,7 @@ def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> l
             "x": axis.encoding("sure"),
             "y": y,
             "size": {"field": "hits", "type": "quantitative", "scale": area, "legend": None},
-            "color": theme.roles(),
+            "color": colors.roles(),
         }
         | ({} if on.paper else {"tooltip": tooltip}),
     }
@@ -134,11 +140,11 @@ def _layers(top: pd.DataFrame, names: Sequence[str], axis: Axis, on: Sheet) -> l
         "transform": [{"calculate": "0", "as": "zero"}],
         "layer": [stem, dots],
     }
-    return [rows, theme.upright(float(-np.log10(FDR_SHOWN)), axis, on)]
+    return [rows, upright(float(-np.log10(FDR_SHOWN)), axis, on)]
 
 
 def _few(genes: str, most: int = 6) -> str:
-    names = [plain(gene, theme.LONGEST_LABEL) for gene in genes.split(", ") if gene]
+    names = [plain(gene, LONGEST_LABEL) for gene in genes.split(", ") if gene]
     return enumerate_words(names, at_most=most)
 
 
@@ -147,7 +153,7 @@ def _key_rows(top: pd.DataFrame) -> list[key.Row]:
         return []
     low, high = int(top["n_hits"].min()), int(top["n_hits"].max())
     some = f"{number(low)} to {number(high)} genes" if low < high else plural(high, "gene")
-    return [*key.printed(key.of_roles(KEY, _roles(top))), key.Row("none", theme.INK, f"dot area: {some}")]
+    return [*key.printed(key.of_roles(KEY, _roles(top))), key.Row("none", colors.INK, f"dot area: {some}")]
 
 
 def _roles(top: pd.DataFrame) -> Any:

@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.theme import Axis, Drawing, Paper, Sheet, Spec
+from core.figures import colors, key
+from core.figures.axes import Axis, linear_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.labels import LONGEST_LABEL
+from core.figures.marks import dashed
+from core.figures.sheet import Paper, Sheet
+from core.figures.spec import Spec, records, significant
 from core.views.qq import QQView, set_words
 from core.views.text import number, plain, plural
 
@@ -28,17 +33,17 @@ def qq(
 ) -> Drawing:
     """Observed against expected -log10 p: the target's genes, the band of control sets, the line of chance.
 
-    Parameters are those of :func:`core.figures.bars.guides`; nothing is highlighted.
+    Parameters are those of :func:`core.figures.guides.guides`; nothing is highlighted.
     """
     x, y = axes(view)
     rows = _key_rows(view)
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=320.0)
     reach = min(x.high, y.high)
-    layers = [*_band(view, x, y, on), theme.dashed({"x": (0.0, reach), "y": (0.0, reach)}, x, y, on)]
+    layers = [*_band(view, x, y, on), dashed({"x": (0.0, reach), "y": (0.0, reach)}, x, y, on)]
     layers += [_line(view.controls, "median", x, y, on, "neutral")] if view.n_sets else []
     layers += [_line(view.controls, "worst", x, y, on, "accent", dash=True)] if view.worst_guide else []
     layers += [_dots(view, x, y, on)]
-    return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
+    return compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 
 
 def axes(view: QQView) -> tuple[Axis, Axis]:
@@ -48,8 +53,8 @@ def axes(view: QQView) -> tuple[Axis, Axis]:
     highest = float(np.nanmax(controls)) if np.isfinite(controls).any() else 0.0
     seen = float(view.points["observed"].max())
     top = min(max(seen, highest, 1.0), max(ROOM * highest, 1.5 * right, LEAST_TOP))
-    x = theme.linear_axis("Expected -log10 p, by chance", 0.0, 1.03 * right, about=5)
-    return x, theme.linear_axis("Observed -log10 p", 0.0, 1.06 * top, about=5)
+    x = linear_axis("Expected -log10 p, by chance", 0.0, 1.03 * right, about=5)
+    return x, linear_axis("Observed -log10 p", 0.0, 1.06 * top, about=5)
 
 
 def beyond(view: QQView) -> int:
@@ -60,8 +65,8 @@ def beyond(view: QQView) -> int:
 
 
 def _key_rows(view: QQView) -> list[key.Row]:
-    gray, guide = theme.LIGHT["neutral"], theme.LIGHT["accent"]
-    rows = [key.Row("dot", theme.LIGHT["observed"], f"{plain(view.target, 16)} {view.modality}")]
+    gray, guide = colors.LIGHT["neutral"], colors.LIGHT["accent"]
+    rows = [key.Row("dot", colors.LIGHT["observed"], f"{plain(view.target, 16)} {view.modality}")]
     rows += [key.Row("bar", gray, set_words(view))] if view.n_sets else []
     rows += [key.Row("line", guide, f"{plain(view.worst_guide, 24)}, a control guide")] if view.worst_guide else []
     return rows
@@ -78,10 +83,10 @@ def _band(view: QQView, x: Axis, y: Axis, on: Sheet) -> list[Spec]:
         return []
     table = view.controls
     low, high = (np.minimum(table[c].to_numpy(dtype=float), y.high) for c in ("low", "high"))
-    values = theme.records(x=theme.significant(table["expected"]), y=theme.significant(low), y2=theme.significant(high))
+    values = records(x=significant(table["expected"]), y=significant(low), y2=significant(high))
     mark: Spec = {"type": "area", "opacity": 0.3, "tooltip": None, "line": False}
     encoding = {"x": x.encoding("x"), "y": y.encoding("y"), "y2": {"field": "y2"}}
-    return [{"data": {"values": values}, "mark": mark | {"color": theme.color("neutral", on)}, "encoding": encoding}]
+    return [{"data": {"values": values}, "mark": mark | {"color": colors.color("neutral", on)}, "encoding": encoding}]
 
 
 def _line(table: pd.DataFrame, column: str, x: Axis, y: Axis, on: Sheet, role: str, *, dash: bool = False) -> Spec:
@@ -90,22 +95,27 @@ def _line(table: pd.DataFrame, column: str, x: Axis, y: Axis, on: Sheet, role: s
         "type": "line",
         "strokeWidth": 0.75 if on.paper else 1.5,
         "tooltip": None,
-        "color": theme.color(role, on),
+        "color": colors.color(role, on),
     }
     mark |= {"strokeDash": [3, 2]} if dash else {}
-    values = theme.records(x=theme.significant(table["expected"]), y=theme.significant(at))
+    values = records(x=significant(table["expected"]), y=significant(at))
     return {"data": {"values": values}, "mark": mark, "encoding": {"x": x.encoding("x"), "y": y.encoding("y")}}
 
 
 def _dots(view: QQView, x: Axis, y: Axis, on: Sheet) -> Spec:
     table = view.points
-    values = theme.records(
-        x=theme.significant(table["expected"]),
-        y=theme.significant(np.minimum(table["observed"].to_numpy(dtype=float), y.high)),
-        gene=np.array([plain(gene, theme.LONGEST_LABEL) for gene in table["gene"]], dtype=object),
-        p=theme.significant(table["observed"], 3),
+    values = records(
+        x=significant(table["expected"]),
+        y=significant(np.minimum(table["observed"].to_numpy(dtype=float), y.high)),
+        gene=np.array([plain(gene, LONGEST_LABEL) for gene in table["gene"]], dtype=object),
+        p=significant(table["observed"], 3),
     )
-    mark: Spec = {"type": "circle", "size": 6 if on.paper else 30, "opacity": 0.9, "color": theme.color("observed", on)}
+    mark: Spec = {
+        "type": "circle",
+        "size": 6 if on.paper else 30,
+        "opacity": 0.9,
+        "color": colors.ink(on),
+    }
     encoding: Spec = {"x": x.encoding("x"), "y": y.encoding("y")}
     tooltip = [
         {"field": "gene", "type": "nominal", "title": "Gene"},

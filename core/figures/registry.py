@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from core.figures.drawing import Drawing
 from core.figures.key import Key
-from core.figures.theme import Drawing
 from core.views.methods import Methods, RestsOn
 
 

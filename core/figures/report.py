@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from core import __version__
-from core.figures import figure_named
+from core.figures import colors, figure_named
 from core.figures.export import file_name, paper_svg, without_formulas
 from core.figures.panel import own_ids
-from core.figures.theme import LIGHT, Paper
+from core.figures.sheet import Paper
 from core.views.markup import markdown_as_html
 from core.views.parts import Check, Note, Vital
 from core.views.perturbation import PerturbationView
@@ -338,14 +338,14 @@ figure {{ margin: 0 0 20px; break-inside: avoid; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
 .checks {{ list-style: none; margin: 0 0 10px; padding: 0; }}
 .checks li {{ padding-left: 22px; position: relative; margin-bottom: 6px; break-inside: avoid; }}
-.checks li > span {{ position: absolute; left: 0; }} .passed > span {{ color: {LIGHT["accent"]}; }}
+.checks li > span {{ position: absolute; left: 0; }} .passed > span {{ color: {colors.LIGHT["accent"]}; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }}
 th, td {{ text-align: right; padding: 3px 8px; border-bottom: 1px solid #D6DEE4; }}
 th:first-child, td:first-child {{ text-align: left; }}
 thead {{ display: table-header-group; background: #F3F6F7; }} tr {{ break-inside: avoid; }}
 section dl dt {{ font-weight: 600; font-size: 0.875rem; }}
 section dl dd {{ margin: 0 0 8px; font-size: 0.875rem; overflow-wrap: anywhere; }}
-a {{ color: {LIGHT["accent"]}; }}
+a {{ color: {colors.LIGHT["accent"]}; }}
 @media print {{
   body {{ font-size: 10pt; }} main {{ max-width: none; padding: 0; }} a[download] {{ display: none; }}
   .vitals {{ grid-template-columns: repeat(5, 1fr); padding: 8px 10px; }} .vitals b {{ font-size: 1.3rem; }}

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.figures import key, theme
-from core.figures.theme import Drawing, Paper
+from core.figures import colors, key
+from core.figures.axes import linear_axis, share_axis
+from core.figures.drawing import Drawing, compose
+from core.figures.marks import curve, upright
+from core.figures.sheet import Paper
 from core.views.responders import RespondersView, how_told, sentence
 from core.views.text import number, plain, plural
 
@@ -19,28 +22,28 @@ def responders(
 ) -> Drawing:
     """The spread of scores of the target's cells and of controls; dashed the controls' median.
 
-    Parameters are those of :func:`core.figures.bars.guides`; nothing is highlighted.
+    Parameters are those of :func:`core.figures.guides.guides`; nothing is highlighted.
     """
     table = view.histogram
-    x = theme.linear_axis(
+    x = linear_axis(
         "Score along the effect, sd of controls", float(table["left"].iloc[0]), float(table["right"].iloc[-1])
     )
     most = float(table[["control", "target"]].to_numpy().max(initial=0.0))
-    y = theme.share_axis("Share of the group's cells", 1.1 * max(most, 0.01))
+    y = share_axis("Share of the group's cells", 1.1 * max(most, 0.01))
     rows = [
-        key.Row("line", theme.LIGHT["neutral"], f"{number(view.n_control)} controls"),
+        key.Row("line", colors.LIGHT["neutral"], f"{number(view.n_control)} controls"),
         key.Row(
-            "line", theme.LIGHT["observed"], f"{number(view.n_target)} cells, {plain(view.target, 16)} {view.modality}"
+            "line", colors.LIGHT["observed"], f"{number(view.n_target)} cells, {plain(view.target, 16)} {view.modality}"
         ),
     ]
     on = key.sheet_with_strip(view, paper, width, y.labels(), rows, height=230.0)
     middle = (table["left"].to_numpy(dtype=float) + table["right"].to_numpy(dtype=float)) / 2
     layers = [
-        theme.curve(middle, table[group].to_numpy(dtype=float), x, y, on, role)
+        curve(middle, table[group].to_numpy(dtype=float), x, y, on, role)
         for group, role in (("control", "neutral"), ("target", "observed"))
     ]
-    layers += [theme.upright(view.median, x, on)] if np.isfinite(view.median) else []
-    return theme.compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
+    layers += [upright(view.median, x, on)] if np.isfinite(view.median) else []
+    return compose(layers + (key.above(rows, on, view) + key.note(view, on) if on.paper else []), on)
 
 
 def responders_data(view: RespondersView, **_: Any) -> pd.DataFrame:

@@ -8,18 +8,15 @@ import numpy as np
 import pandas as pd
 
 from core.errors import OptionError
-from core.figures import theme
-from core.figures.cloud import (
-    Cloud,
-    PerturbationLike,
-    describe,
-    dots_sentence,
-    draw_cloud,
-    gene_table,
-    make_cloud,
-    what_is_done,
-)
-from core.figures.theme import Axis, Drawing, Paper
+from core.figures.axes import Axis, linear_axis, log_axis, nice_step
+from core.figures.cloud import Cloud, make_cloud
+from core.figures.cloud_drawing import draw_cloud
+from core.figures.cloud_words import describe, dots_sentence
+from core.figures.drawing import Drawing
+from core.figures.options import one_of
+from core.figures.perturbation import PerturbationLike, gene_table, what_is_done
+from core.figures.sheet import Paper
+from core.figures.spec import Floats
 from core.views.text import number, plural, threshold
 
 SCALES = ("log-normalized", "counts")
@@ -49,7 +46,7 @@ def scatter(
     width
         Width on screen in px, where it is known: names are placed for it.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     scale
         ``"log-normalized"``, or ``"counts"`` on logarithmic axes.
     every
@@ -66,18 +63,18 @@ def scatter(
 
 def scatter_cloud(view: PerturbationLike, *, scale: str = "log-normalized", **_: Any) -> Cloud:
     """Where each gene lies in the scatter."""
-    theme.one_of("scale", scale, SCALES)
+    one_of("scale", scale, SCALES)
     genes = gene_table(view)
     if scale == "counts":
         return _counts_cloud(view, genes)
     x, y = (genes[c].to_numpy(dtype=float) for c in ("ctrl_mean", "pert_mean"))
     keep = np.isfinite(x) & np.isfinite(y)
     largest = max(float(np.max(x[keep], initial=0)), float(np.max(y[keep], initial=0)), 0.5)
-    step = theme.nice_step(largest / 6)
+    step = nice_step(largest / 6)
     high = step * math.ceil(largest / step + 1e-9)
     axes = (
-        theme.linear_axis("Control, log-normalized mean", 0.0, high),
-        theme.linear_axis(f"{what_is_done(view, 24)}, log-normalized mean", 0.0, high),
+        linear_axis("Control, log-normalized mean", 0.0, high),
+        linear_axis(f"{what_is_done(view, 24)}, log-normalized mean", 0.0, high),
     )
     delta = genes["delta"].to_numpy(dtype=float)
     ends = {"x": (0.0, high), "y": (0.0, high)}
@@ -96,8 +93,8 @@ def _counts_cloud(view: PerturbationLike, genes: pd.DataFrame) -> Cloud:
     )
     low, high = LOWEST_MEAN, max(high, 1.0)
     axes = (
-        theme.log_axis("Control, mean counts a cell", low, high),
-        theme.log_axis(f"{what_is_done(view, 24)}, mean counts a cell", low, high),
+        log_axis("Control, mean counts a cell", low, high),
+        log_axis(f"{what_is_done(view, 24)}, mean counts a cell", low, high),
     )
     ends = {"x": (low, high), "y": (low, high)}
     change = genes["log2_fold_change"].to_numpy(dtype=float)
@@ -181,10 +178,10 @@ def ma_cloud(view: PerturbationLike, **_: Any) -> Cloud:
     y = fold_axis(f"log2 FC, {what_is_done(view, 22)} over control", change[keep])
     largest = float(np.max(mean[keep], initial=1.0))
     if counts:
-        x = theme.log_axis("Mean of both groups, normalized counts", LOWEST_MEAN, _half_decade(largest))
+        x = log_axis("Mean of both groups, normalized counts", LOWEST_MEAN, _half_decade(largest))
     else:
-        step = theme.nice_step(max(largest, 0.5) / 6)
-        x = theme.linear_axis("Mean of both groups, log-normalized", 0.0, step * math.ceil(largest / step + 1e-9))
+        step = nice_step(max(largest, 0.5) / 6)
+        x = linear_axis("Mean of both groups, log-normalized", 0.0, step * math.ceil(largest / step + 1e-9))
     bound = math.floor(y.high)
     flat = [{"x": (x.low, x.high), "y": (v, v)} for v in fold_lines(view)]
     edge = int((np.abs(change[keep]) > bound).sum())
@@ -192,7 +189,7 @@ def ma_cloud(view: PerturbationLike, **_: Any) -> Cloud:
     return make_cloud(view, mean, shown, np.abs(change), (x, y), keep=keep, dashes=flat, left=shown < 0, at_edge=edge)
 
 
-def mean_of(genes: pd.DataFrame, control: str, perturbed: str) -> theme.Floats:
+def mean_of(genes: pd.DataFrame, control: str, perturbed: str) -> Floats:
     """Mean of the two groups' means, so that neither group's size tells."""
     if control not in genes.columns or perturbed not in genes.columns:
         return np.full(len(genes), np.nan)
@@ -205,11 +202,11 @@ def _half_decade(largest: float) -> float:
     return next(m * power for m in (1, 3, 10) if m * power >= largest)
 
 
-def fold_axis(title: str, changes: theme.Floats) -> Axis:
+def fold_axis(title: str, changes: Floats) -> Axis:
     """A symmetric axis of log2 fold changes, at most 4 to each side."""
     largest = float(np.max(np.abs(changes[np.isfinite(changes)]), initial=0.0))
     bound = min(WIDEST_FOLD, max(1, math.ceil(largest)))
-    return theme.linear_axis(title, -1.03 * bound, 1.03 * bound, about=8, form="~g")
+    return linear_axis(title, -1.03 * bound, 1.03 * bound, about=8, form="~g")
 
 
 def fold_lines(view: PerturbationLike) -> list[float]:

@@ -6,19 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from core.figures import theme
-from core.figures.cloud import (
-    Cloud,
-    PerturbationLike,
-    describe,
-    dots_sentence,
-    draw_cloud,
-    gene_table,
-    make_cloud,
-    what_is_done,
-)
+from core.figures.axes import linear_axis
+from core.figures.cloud import Cloud, make_cloud
+from core.figures.cloud_drawing import draw_cloud
+from core.figures.cloud_words import describe, dots_sentence
+from core.figures.drawing import Drawing
+from core.figures.options import one_of
+from core.figures.perturbation import PerturbationLike, gene_table, what_is_done
 from core.figures.scatter import edge_sentence, fold_axis, fold_lines
-from core.figures.theme import Drawing, Paper
+from core.figures.sheet import Paper
+from core.figures.spec import Floats
 from core.views.text import MINUS, plural, threshold
 
 HEIGHTS = ("fdr", "p")
@@ -46,7 +43,7 @@ def volcano(
     width
         Width on screen in px, where it is known.
     paper
-        True or a :class:`~core.figures.theme.Paper` for print.
+        True or a :class:`~core.figures.sheet.Paper` for print.
     height
         ``"fdr"`` or ``"p"``: what the vertical axis measures.
     every
@@ -63,7 +60,7 @@ def volcano(
 
 def volcano_cloud(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> Cloud:
     """Where each gene lies in the volcano."""
-    theme.one_of("height", height, HEIGHTS)
+    one_of("height", height, HEIGHTS)
     genes = gene_table(view)
     change = genes["log2_fold_change"].to_numpy(dtype=float)
     level = (
@@ -77,7 +74,7 @@ def volcano_cloud(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> C
     largest = max(float(np.max(level[keep], initial=0.0)), 2.0)
     word = "FDR" if height == "fdr" else "p"
     title = f"{MINUS}log10 {word} (capped at {HIGHEST})" if capped else f"{MINUS}log10 {word}"
-    y = theme.linear_axis(title, 0.0, 1.04 * largest)
+    y = linear_axis(title, 0.0, 1.04 * largest)
     bound = math.floor(x.high)
     shown = np.clip(change, -bound, bound)
     weight = np.abs(shown) / bound + level / largest
@@ -96,7 +93,7 @@ def volcano_cloud(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> C
     )
 
 
-def log10_of(p: theme.Floats) -> theme.Floats:
+def log10_of(p: Floats) -> Floats:
     """Log10, minus infinity for 0, silently."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log10(p))

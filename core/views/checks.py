@@ -4,7 +4,8 @@ import math
 
 from core.schema import MEASURABLE_MEAN
 from core.views import text
-from core.views.facts import DOMINANT_SHARE, Dominance, Facts
+from core.views.dominance import DOMINANT_SHARE, Dominance
+from core.views.facts import Facts
 from core.views.parts import Check
 from core.views.power import BLIND_FOLD, FEW_CELLS
 from core.views.text import escape_markdown as name

@@ -13,7 +13,7 @@ from core.stats.interaction import Cells, Estimate, Interaction, interaction
 from core.views import text
 from core.views.about import crumb
 from core.views.compared import Compared, axis_title, by_gene, cells_words, profile
-from core.views.facts import most_that_controls_give
+from core.views.control_sets import most_that_controls_give
 from core.views.methods import methods_of
 from core.views.parts import Note, Vital
 from core.views.similar import StudyProfiles, study_profiles

@@ -21,7 +21,8 @@ from core.views.compared import (
     profile,
     side_by_side,
 )
-from core.views.facts import DOMINANT_SHARE, most_that_controls_give, strength_counts
+from core.views.control_sets import most_that_controls_give
+from core.views.dominance import DOMINANT_SHARE
 from core.views.methods import methods_of
 from core.views.parts import Note, Vital
 from core.views.power import BLIND_FOLD, detectable_fold_of
@@ -37,6 +38,7 @@ from core.views.similar import (
     similar_view,
     study_profiles,
 )
+from core.views.strength import strength_counts
 from core.views.text import escape_markdown as name
 
 AGREE = 0.2

@@ -13,10 +13,10 @@ from core.schema import FDR_THRESHOLD
 from core.stats import similarity
 from core.views import text
 from core.views.about import crumb
-from core.views.facts import strength_counts
 from core.views.methods import Methods, methods_of
 from core.views.power import TOO_FEW_CELLS
 from core.views.similar import StudyProfiles, study_profiles
+from core.views.strength import strength_counts
 from core.views.text import escape_markdown as name
 
 N_TARGETS, MOST_TARGETS = 60, 150

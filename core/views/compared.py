@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD
 from core.views import text
-from core.views.facts import gene_table
+from core.views.effects import gene_table
 from core.views.methods import Methods
 from core.views.parts import Note, Vital
 from core.views.similar import StudyProfiles

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.neighbours import distances
 from core.errors import OptionError
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD
-from core.stats.fdr import benjamini_hochberg
-from core.views import text
+from core.views.control_sets import Calibration, calibration
+from core.views.dominance import Dominance, dominant_gene
+from core.views.effects import check_thresholds, gene_table, next_door, over_genes_seen
 from core.views.power import FEW_CELLS, TOO_FEW_CELLS, detectable_fold
+from core.views.strata import stratum_word
+from core.views.strength import strength_class
 from core.views.transcript import (
     Modality,
     Outcome,
@@ -26,74 +28,8 @@ from core.views.transcript import (
 
 _SHARE = re.compile(r"\s*\([^()]*% left\)$")
 
-DOMINANT_SHARE = 0.2
-"""A gene that holds more of all control counts than this dominates the library."""
-
-NOTABLE_SHIFT = 0.1
 NOTABLE_BY_CHANCE = 0.25
 """Of the genes that a target calls: what control sets call beyond this share is said where the number is."""
-"""A gene dominates an effect too if its change moves a tenth of all counts: all others seem to shift by as much."""
-
-LARGE_ENOUGH = 1.5
-"""A control set stands for a target of up to so many times its cells."""
-
-EFFECT_COLUMNS = {
-    **{column: f"{column}_stratified" for column in ("delta", "log2_fold_change", "auc", "p_value", "log10_p", "fdr")},
-    "delta_se": "delta_stratified_se",
-}
-"""Columns of an effect, and their twins within strata."""
-
-
-@dataclass(frozen=True)
-class Dominance:
-    """The gene with most of the control counts, and what its change does to all others.
-
-    Parameters
-    ----------
-    gene
-        Symbol.
-    share
-        Its fraction of all counts in controls.
-    left
-        Mean count in the target's cells over controls.
-    changed
-        Whether the gene passes the FDR threshold.
-    """
-
-    gene: str
-    share: float
-    left: float
-    changed: bool
-
-    @property
-    def is_moved(self) -> bool:
-        """Whether its change alone shifts every other gene's share notably."""
-        return self.changed and abs(1 - self.left) * self.share >= NOTABLE_SHIFT
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How many genes control cells give against other control cells.
-
-    Parameters
-    ----------
-    n_sets, set_size, smallest_set
-        Random control sets nearest in size, the largest where none is large enough, and their cells.
-    median, maximum
-        Genes that they call.
-    n_guides, worst_guide, worst_cells, worst
-        Control guides, and the one that calls most genes.
-    """
-
-    n_sets: int = 0
-    set_size: int = 0
-    smallest_set: int = 0
-    median: float = math.nan
-    maximum: int = 0
-    n_guides: int = 0
-    worst_guide: str = ""
-    worst_cells: int = 0
-    worst: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,16 +175,7 @@ class Facts:
     @cached_property
     def dominance(self) -> Dominance | None:
         """The gene that holds most control counts; None where no counts are known."""
-        for kind in ("counts", "normalized"):
-            control = self.genes[f"ctrl_mean_{kind}"].to_numpy(dtype=float)
-            if np.isfinite(control).any() and np.nansum(control) > 0:
-                at = int(np.nanargmax(control))
-                row = self.genes.iloc[at]
-                left = float(row[f"pert_mean_{kind}"]) / control[at]
-                return Dominance(
-                    str(row["gene"]), float(control[at] / np.nansum(control)), left, bool(row["fdr"] < self.fdr)
-                )
-        return None
+        return dominant_gene(self.genes, self.fdr)
 
     @cached_property
     def falls_as_far(self) -> list[tuple[str, float]]:
@@ -394,174 +321,6 @@ def _transcripts(
     if len(parts) == 1:
         return (own_transcript(target, row),)
     return tuple(transcript_in_effects(part, genes, int(row["n_cells"]), fdr) for part in parts)
-
-
-def check_thresholds(study: Any, fdr: float, fold: float, stratified: bool | None) -> None:
-    """Refuse thresholds that make no sense.
-
-    Raises
-    ------
-    OptionError
-        If one is out of its range, or the study has no strata to compare within.
-    """
-    if not 0 < fdr <= 1:
-        raise OptionError(f"The FDR threshold is {fdr:g}; it must lie between 0 and 1, for example 0.05.")
-    if not (math.isfinite(fold) and fold >= 1):
-        raise OptionError(f"The fold threshold is {fold:g}; it must be 1 or more, for example 1.4.")
-    if stratified and not study.has_strata:
-        raise OptionError("This study names no stratum, so effects cannot be compared within one.")
-
-
-def has_changed(fdr: Any, log2_fold_change: Any, below: float, fold: float) -> Any:
-    """Which effects (arrays or columns alike) have an FDR below a threshold and are at least so many fold."""
-    return (fdr < below) & (np.abs(log2_fold_change) >= math.log2(fold) - 1e-12)
-
-
-def over_genes_seen(effects: pd.DataFrame, least: int, n_target: int, n_control: int) -> pd.DataFrame:
-    """Effects with the FDR over the genes that at least so many cells of either group show; NaN for the others.
-
-    A gene that a cell or two show can pass a test of few cells against many by chance, and takes part in the correction
-    of all others.
-    """
-    cells = np.maximum(effects["pct_target"] * n_target, effects["pct_control"] * n_control)
-    seen = np.rint(cells.to_numpy(float)) >= least
-    twins = [suffix for suffix in ("", "_stratified") if f"fdr{suffix}" in effects]
-    return effects.assign(
-        **{f"fdr{suffix}": benjamini_hochberg(np.where(seen, effects[f"log10_p{suffix}"], np.nan)) for suffix in twins}
-    )
-
-
-def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: float, stratified: bool) -> pd.DataFrame:
-    """A target's effects with direction, interval and variability, the largest |delta| first.
-
-    Parameters
-    ----------
-    effects
-        One row a gene, as ``Study.effects`` gives them.
-    genes
-        The study's gene table.
-    fdr, fold
-        A gene has changed at an FDR below ``fdr`` and a mean normalized count at least ``fold`` times higher or
-        lower, the pseudocount of ``log2_fold_change`` included.
-    stratified
-        Take effect and test from the columns within strata; the means stay those of all cells.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index and column ``gene``: symbol; the columns of ``effects``; ``role`` (``down``, ``up``, ``neutral``),
-        ``changed``, ``delta_low`` and ``delta_high`` (95 % interval), ``highly_variable``.
-    """
-    table = effects.copy()
-    if stratified:
-        for column, twin in EFFECT_COLUMNS.items():
-            if twin in effects:
-                table[column] = effects[twin]
-    changed = has_changed(table["fdr"], table["log2_fold_change"], fdr, fold)
-    role = np.where(~changed, "neutral", np.where(table["delta"] < 0, "down", "up"))
-    variable = genes["highly_variable"].reindex(table.index)
-    table = table.assign(
-        role=role,
-        changed=changed,
-        delta_low=table["delta"] - 1.96 * table["delta_se"],
-        delta_high=table["delta"] + 1.96 * table["delta_se"],
-        highly_variable=variable.eq(True),
-    )
-    table.insert(0, "gene", table.index.astype(str))
-    order = np.argsort(-table["delta"].abs().fillna(-1.0).to_numpy(), kind="stable")
-    return table.iloc[order].rename_axis(None)
-
-
-def next_door(own: tuple[str, ...], genes: pd.Index) -> np.ndarray:
-    """Base pairs from each gene's transcription start to the nearest perturbed gene's, NaN beyond 100 kb."""
-    near: dict[str, int] = {}
-    for gene in own:
-        for name, distance in distances(gene).items():
-            near[name] = min(distance, near.get(name, distance))
-    return np.array([near.get(gene, math.nan) for gene in genes], dtype=float)
-
-
-def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
-    """What the control sets nearest in size (:func:`sets_of_size`), and the worst control guide, give."""
-    found: dict[str, Any] = {}
-    near = sets_of_size(control_sets, n_cells)
-    if len(near):
-        calls, sizes = near["n_significant"], near["n_cells"]
-        size = sizes.iloc[int(np.abs(np.log(sizes.to_numpy(dtype=float) / n_cells)).argmin())]
-        found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(sizes.min())}
-        found |= {"median": float(calls.median()), "maximum": int(calls.max())}
-    guides = control_sets[control_sets["kind"] == "guide"]
-    if len(guides):
-        worst = guides.iloc[int(guides["n_significant"].to_numpy().argmax())]
-        found |= {
-            "n_guides": len(guides),
-            "worst_guide": str(worst["name"]),
-            "worst_cells": int(worst["n_cells"]),
-            "worst": int(worst["n_significant"]),
-        }
-    return Calibration(**found)
-
-
-def sets_of_size(control_sets: pd.DataFrame, n_cells: float) -> pd.DataFrame:
-    """The random control sets of about ``n_cells`` cells.
-
-    Sets within 10 % of the size nearest to ``n_cells`` (on a log scale) count; where the study has so few controls that
-    none is nearly as large, those from half the size of the largest.
-    """
-    random = control_sets[control_sets["kind"] == "random"]
-    if not len(random) or not n_cells > 0:
-        return random.iloc[:0]
-    sizes = random["n_cells"].to_numpy(dtype=float)
-    size = sizes[int(np.abs(np.log(sizes / n_cells)).argmin())]
-    if size < n_cells / LARGE_ENOUGH:
-        return random[sizes >= size / 2]
-    return random[np.abs(np.log(sizes / size)) <= math.log(1.1)]
-
-
-def most_that_controls_give(control_sets: pd.DataFrame, n_cells: np.ndarray) -> np.ndarray:
-    """Genes that the worst random control set of about so many cells calls, NaN where there is none of any size."""
-    sizes = control_sets.loc[control_sets["kind"] == "random", "n_cells"].to_numpy(dtype=float)
-    n_cells = np.asarray(n_cells, dtype=float)
-    if not sizes.size or not n_cells.size:
-        return np.full(n_cells.size, np.nan)
-    ordered = np.unique(sizes)
-    nearest = ordered[np.abs(np.log(ordered[:, None] / np.maximum(n_cells, 1))).argmin(axis=0)]
-    alike = np.stack([nearest, nearest < n_cells / LARGE_ENOUGH])  # all that the choice of sets depends on
-    _, first, kind = np.unique(alike, axis=1, return_index=True, return_inverse=True)
-    most = [sets_of_size(control_sets, max(n_cells[k], 1))["n_significant"].max() for k in first]
-    return np.asarray(most, dtype=float)[kind.reshape(-1)]
-
-
-def controls_words(found: Calibration) -> str:
-    """What stands beside a count of genes: ``control sets up to 2, a guide 23``; "" where there are no sets."""
-    sets = [f"control sets up to {text.number(found.maximum)}"] if found.n_sets else []
-    guide = [f"{'a guide' if sets else 'a control guide'} {text.number(found.worst)}"]
-    return ", ".join(sets + (guide if found.n_guides and found.worst > found.maximum else []))
-
-
-def stratum_word(study: Any) -> str:
-    """The stratum column as a word; empty where there is none."""
-    column = study.roles.stratum_col
-    return text.column_word(column) if column and study.has_strata else ""
-
-
-def strength_counts(study: Any, stratified: bool) -> pd.Series:
-    """Genes at FDR < 0.05 of every target, by the test that is shown."""
-    targets = study.targets
-    if stratified and "n_significant_stratified" in targets:
-        return targets["n_significant_stratified"]
-    return targets["n_significant"]
-
-
-def strength_class(n_significant: int) -> str:
-    """The class of an effect by its genes at FDR < 0.05, with the cuts of the Virtual Cell Challenge.
-
-    Examples
-    --------
-    >>> [strength_class(n) for n in (0, 9, 10, 100, 101)]
-    ['negligible', 'negligible', 'subtle', 'subtle', 'strong']
-    """
-    return "strong" if n_significant > 100 else "subtle" if n_significant >= 10 else "negligible"
 
 
 def _names(listed: object) -> list[str]:

@@ -11,7 +11,6 @@ from core.data.gene_names import KnownNames, known_names
 from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.about import crumb
-from core.views.facts import stratum_word
 from core.views.gene_cautions import cautions
 from core.views.genes import tells_variable_genes
 from core.views.methods import Methods, gene_methods, scale_name, test_name
@@ -19,6 +18,7 @@ from core.views.movers import movers_table
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView, perturbation_view
 from core.views.power import BLIND_FOLD, detectable_fold_of
+from core.views.strata import stratum_word
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, split_combination
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.schema import CONTROL, MEASURABLE_MEAN
 from core.views import text
-from core.views.facts import stratum_word
+from core.views.strata import stratum_word
 from core.views.text import escape_markdown as name
 
 DOMINANT = 0.05

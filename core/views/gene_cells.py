@@ -11,9 +11,9 @@ from core.errors import OptionError
 from core.schema import CONTROL
 from core.stats.curves import N_POINTS, group_curves, share_interval
 from core.views import text
-from core.views.facts import stratum_word
 from core.views.gene import GeneView
 from core.views.methods import Methods
+from core.views.strata import stratum_word
 
 if TYPE_CHECKING:
     from core.store.one_gene import OneGene

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from core.schema import PSEUDOCOUNT, Values
 from core.views import text
-from core.views.facts import Facts, stratum_word
+from core.views.facts import Facts
+from core.views.strata import stratum_word
 from core.views.subset import of_subset
 
 RestsOn = Literal["changed", "test", "values", "normalized", "cells"]

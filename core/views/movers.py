@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.neighbours import neighbours
-from core.views.facts import EFFECT_COLUMNS, check_thresholds, has_changed
+from core.views.effects import EFFECT_COLUMNS, check_thresholds, has_changed
 from core.views.transcript import split_combination
 
 MOVER_COLUMNS = (

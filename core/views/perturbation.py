@@ -10,18 +10,12 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.about import AboutTarget, crumb
 from core.views.checks import checks, tally, worst
-from core.views.facts import (
-    LARGE_ENOUGH,
-    Calibration,
-    Facts,
-    controls_words,
-    gather,
-    strength_class,
-    strength_counts,
-)
+from core.views.control_sets import LARGE_ENOUGH, Calibration, controls_words
+from core.views.facts import Facts, gather
 from core.views.headline import headline, is_its_own_dominant
 from core.views.methods import scale_name, target_methods, test_name
 from core.views.parts import Check, Note, Vital
+from core.views.strength import strength_class, strength_counts
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, Transcript
 
@@ -50,7 +44,7 @@ class PerturbationView(AboutTarget):
     vitals, checks, notes
         Five numbers; six checks; at most two boxes.
     genes
-        One row a gene, largest |delta| first: see :func:`core.views.facts.gene_table`.
+        One row a gene, largest |delta| first: see :func:`core.views.effects.gene_table`.
     guides
         One row a guide: guide, n_cells, percent_left, low, high (fractions of one), r_with_rest.
     own_genes

@@ -9,7 +9,7 @@ import pandas as pd
 from core.stats.calibration import ranks_kept
 from core.views import text
 from core.views.about import AboutTarget, about_target
-from core.views.facts import sets_of_size
+from core.views.control_sets import sets_of_size
 from core.views.perturbation import PerturbationView
 
 

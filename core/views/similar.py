@@ -12,8 +12,10 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, MEASURABLE_MEAN
 from core.stats import similarity
 from core.stats.similarity import Profiles
 from core.views import text
-from core.views.facts import has_changed, stratum_word, strength_counts
+from core.views.effects import has_changed
 from core.views.power import TOO_FEW_CELLS
+from core.views.strata import stratum_word
+from core.views.strength import strength_counts
 from core.views.text import escape_markdown as name
 from core.views.transcript import split_combination
 

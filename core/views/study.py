@@ -11,10 +11,13 @@ from core.schema import ALL_PERTURBED
 from core.views import text
 from core.views.about import crumb
 from core.views.care import FEW_NOTE, needing_care
-from core.views.facts import DOMINANT_SHARE, most_that_controls_give, stratum_word, strength_class
+from core.views.control_sets import most_that_controls_give
+from core.views.dominance import DOMINANT_SHARE
 from core.views.methods import Methods, study_methods
 from core.views.parts import Care, Note, Vital
 from core.views.power import FEW_CELLS, detectable_fold
+from core.views.strata import stratum_word
+from core.views.strength import strength_class
 from core.views.text import escape_markdown as name
 from core.views.transcript import Modality, Outcome, own_transcript, split_combination
 

@@ -15,7 +15,8 @@ import pytest
 from scipy import sparse, stats
 
 from core.data.reading import open_source
-from core.data.synthetic import CONTROL_LABEL, Design, help_text, simulate_screen, truth_path, write_demo
+from core.data.synthetic import simulate_screen, truth_path, write_demo
+from core.data.synthetic_design import CONTROL_LABEL, Design, help_text
 from core.errors import OptionError, StorageError
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from core.errors import OptionError
-from core.figures import FIGURES, genes_in_box
-from core.figures.cloud import MOST_DOTS, TILES
-from core.figures.theme import ROLES
+from core.figures import FIGURES, colors, genes_in_box
+from core.figures.cloud import MOST_DOTS
+from core.figures.cloud_drawing import TILES
 
 CLOUDS = [name for name, figure in FIGURES.items() if figure.cloud and figure.subject == "perturbation"]
 HOSTILE = {
@@ -65,7 +65,7 @@ def test_colors_are_roles_of_a_fixed_domain_and_tiles_use_another_scale(view, re
     color = read.named(spec, "dots")["encoding"]["color"]
     tile = read.marks(spec, "rect")[0]["encoding"]
 
-    assert color["scale"]["domain"] == list(ROLES) and "range" not in color["scale"]
+    assert color["scale"]["domain"] == list(colors.ROLES) and "range" not in color["scale"]
     assert "color" not in tile and tile["fill"]["field"] == "n" and tile["fill"]["scale"]["type"] == "log"
     assert "#" not in str(spec["config"]), "the page's theme alone gives colors"
     assert "range" not in spec["config"]

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.figures import FIGURES
+from core.figures.axes import Axis, linear_axis, log_axis
 from core.figures.labels import Crowd, place_labels, text_width
-from core.figures.theme import Axis, linear_axis, log_axis, significant
+from core.figures.spec import significant
 
 
 def test_the_distribution_of_deltas_holds_every_gene_once(view):

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from core.errors import OptionError
-from core.figures import FIGURES
+from core.figures import FIGURES, colors
 from core.figures.export import export_figure, figure_data_bytes, file_name, with_pdf_info
 from core.figures.raster import points_picture
-from core.figures.theme import CLOUD, LIGHT, Paper
+from core.figures.sheet import Paper
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -112,12 +112,12 @@ def test_nothing_is_fetched_from_elsewhere(svg):
 def test_every_gene_is_a_point_of_the_picture():
     """Three genes far apart leave three spots of ink, in the colors of their roles."""
     xy = np.array([20.0, 100.0, 180.0])
-    colors = np.array([CLOUD, LIGHT["up"], LIGHT["down"]])
-    url = points_picture(xy, xy, colors, np.full(3, 4.0), (200.0, 200.0), 288)
+    ink = np.array([colors.CLOUD, colors.LIGHT["up"], colors.LIGHT["down"]])
+    url = points_picture(xy, xy, ink, np.full(3, 4.0), (200.0, 200.0), 288)
 
     image = np.asarray(Image.open(io.BytesIO(b64decode(url.split(",")[1]))).convert("RGBA"))
     assert image.shape[:2] == (800, 800)
-    for at, color in zip(xy, colors, strict=True):
+    for at, color in zip(xy, ink, strict=True):
         r, g, b, a = (int(v) for v in image[round(at * 4), round(at * 4)])
         assert a >= 250
         assert np.abs(np.array([r, g, b]) - [int(color[i : i + 2], 16) for i in (1, 3, 5)]).max() <= 6

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import OptionError
 from core.figures import FIGURES
-from core.figures import study as study_figure
+from core.figures.percent_left import _numbers, _unsure_words, left_data
 
 
 def _bars(view, read, **options):
@@ -207,7 +207,7 @@ def test_a_study_without_targets_is_drawn_empty(makers):
 
 
 def test_targets_with_too_few_counts_are_hollow_as_those_with_few_cells_are(study):
-    table = study_figure.left_data(study).assign(n_cells=500, measurable=True, percent_left=0.5)
+    table = left_data(study).assign(n_cells=500, measurable=True, percent_left=0.5)
     table.loc[table.index[0], "measurable"] = False
-    assert study_figure._numbers(table) == (len(table) - 1, 1, 0)
-    assert "too few counts" in study_figure._unsure_words(table)
+    assert _numbers(table) == (len(table) - 1, 1, 0)
+    assert "too few counts" in _unsure_words(table)

@@ -24,7 +24,7 @@ from core.figures.panel import (
     panel_methods,
     part_widths,
 )
-from core.figures.theme import MM_PER_PT, Paper
+from core.figures.sheet import MM_PER_PT, Paper
 
 SVG = "{http://www.w3.org/2000/svg}"
 LETTERS = "abcdef"

@@ -8,7 +8,7 @@ from core.stats.calibration import ranks_kept, sets_that_call, smallest_p
 from core.stats.fdr import benjamini_hochberg
 from core.store import build_study
 from core.views import perturbation_view
-from core.views.facts import calibration, controls_words, most_that_controls_give, sets_of_size
+from core.views.control_sets import calibration, controls_words, most_that_controls_give, sets_of_size
 from core.views.qq import qq_view
 from tests.small_screens import small_screen
 

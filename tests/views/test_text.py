@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.views import care, facts, power, study, text, transcript
+from core.views import care, power, strength, study, text, transcript
 
 
-@pytest.mark.parametrize("module", [text, power, facts, transcript, study, care], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [text, power, strength, transcript, study, care], ids=lambda m: m.__name__)
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 

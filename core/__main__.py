@@ -354,9 +354,11 @@ def _target(study: Any, name: str | None) -> str:
 
 
 def _gene(study: Any, name: str) -> str:
+    from core.data.gene_names import is_gene_name
+
     found: str | None = study.find_gene(name)
     if found is None:
-        raise UnknownGeneError(name, study.genes.index)
+        raise UnknownGeneError(name, study.genes.index, is_gene=is_gene_name(name))
     return found
 
 

@@ -70,11 +70,13 @@ class _UnknownNameError(PerturbscopeError, KeyError):
 
 
 class UnknownGeneError(_UnknownNameError):
-    """A gene was asked for that the study does not measure."""
+    """A gene was asked for that the study does not measure; ``is_gene`` if it is one that others measure."""
 
-    def __init__(self, gene: str, known: Iterable[str]) -> None:
+    def __init__(self, gene: str, known: Iterable[str], *, is_gene: bool = False) -> None:
         names = list(known)
         hint = _close(gene, names) or "Check its spelling, or try its Ensembl id."  # five of 18,080 would not help
+        if is_gene:
+            hint = "It is a human gene, but not in this file."
         super().__init__(f"No gene {_short(gene)} is measured among {len(names):,} genes. {hint}")
 
 

@@ -145,7 +145,7 @@ _FIGURES = (
     *(
         Figure(
             name, title, name, pair.pair, pair.pair_data, pair.pair_caption, pair.pair_alt, pair.pair_drawn,
-            key=cloud_words.key_for(pair.pair_cloud, keys), cloud=True, selections=("pick", "box"),
+            key=cloud_words.key_for(pair.pair_cloud, keys, "no change"), cloud=True, selections=("pick", "box"),
             options=(("every", _BOTH),),
         )
         for name, title, keys in (

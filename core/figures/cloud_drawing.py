@@ -94,7 +94,7 @@ def tiles(cloud: Cloud, which: NDArray[np.bool_]) -> Spec:
     most = int(counts.max(initial=1))
     return {
         "data": {"values": records(x=xs[i], x2=xs[i + 1], y=ys[j], y2=ys[j + 1], n=counts[cell])},
-        "mark": {"type": "rect"},
+        "mark": {"type": "rect", "aria": False},  # a thousand descriptions of "genes here" help nobody
         "encoding": {
             "x": cloud.x.encoding("x"),
             "x2": {"field": "x2"},
@@ -116,7 +116,7 @@ def paper_body(cloud: Cloud, on: Sheet, x: Floats, y: Floats) -> tuple[list[Spec
     assert on.paper is not None
     order = np.lexsort((cloud.genes["weight"].to_numpy(), cloud.genes["changed"].to_numpy()))
     role = cloud.genes["role"].to_numpy(dtype=str)[order]
-    changed = role != "neutral"
+    changed = cloud.genes["changed"].to_numpy(dtype=bool)[order]
     color = np.where(changed, np.vectorize(lambda r: colors.LIGHT.get(r, colors.CLOUD))(role), colors.CLOUD)
     size = np.where(changed, on.dot, 0.75 * on.dot)
     url = points_picture(x[order], y[order], color, size, (on.plot_width, on.plot_height), on.paper.dpi)

@@ -18,17 +18,19 @@ KEY = (
 TILES_KEY = ("tiles", "faint", "how many genes lie there")
 
 
-def key_for(make: Callable[..., Cloud], entries: key.Key) -> Callable[..., key.Key]:
-    """A figure's key on the page, given how its cloud is made and the entries of genes that change."""
+def key_for(
+    make: Callable[..., Cloud], entries: key.Key, other: str = "under the thresholds"
+) -> Callable[..., key.Key]:
+    """A figure's key on the page, given how its cloud is made, the entries of genes that change, and that of others."""
 
     def entries_of(view: Any, *, highlight: Sequence[str] = (), every: bool = False, **options: Any) -> key.Key:
-        return key_of(make(view, **options), entries, highlight=highlight, every=every)
+        return key_of(make(view, **options), entries, highlight=highlight, every=every, other=other)
 
     return entries_of
 
 
 def key_of(
-    cloud: Cloud, entries: key.Key, *, highlight: Sequence[str] = (), every: bool = False, other: str = "no change"
+    cloud: Cloud, entries: key.Key, *, highlight: Sequence[str] = (), every: bool = False, other: str
 ) -> key.Key:
     """The key on the page: the roles among the dots, what the other dots are, and tiles where there are any."""
     dots = dots_of(cloud, np.isin(cloud.genes["gene"].to_numpy(), list(highlight)), every=every)
@@ -43,10 +45,11 @@ def key_of(
 
 def key_rows(view: PerturbationLike, cloud: Cloud, highlight: Sequence[str]) -> list[key.Row]:
     """The key's rows with counts, for paper."""
-    role = cloud.genes["role"].to_numpy()
+    role = cloud.genes["role"].to_numpy()[cloud.genes["changed"].to_numpy(dtype=bool)]
     named = {kind: int((role == kind).sum()) for kind, _, _ in cloud.words}
-    rows = [key.Row("dot", colors.LIGHT[kind], plural(named[kind], one, many)) for kind, one, many in cloud.words]
-    others = len(role) - sum(named.values())
+    drawn = [(kind, plural(named[kind], one, many)) for kind, one, many in cloud.words if named[kind]]
+    rows = [key.Row("dot", colors.LIGHT[kind], words) for kind, words in drawn]
+    others = len(cloud.genes) - sum(named.values())
     rows.append(key.Row("dot", colors.CLOUD, f"{number(others)} {'other' if others == 1 else 'others'}"))
     if np.isin(cloud.genes["gene"].to_numpy(), list(highlight)).any():
         rows.append(key.Row("ring", colors.INK, "highlighted"))

@@ -77,8 +77,6 @@ def title_limits(on: Sheet) -> Spec:
 def screen_config() -> Spec:
     """Axes for the page; the colors are Streamlit's theme's, by role."""
     return {
-        "aria": False,
-        "mark": {"aria": False},
         "axis": {
             "grid": False,
             "domain": True,

@@ -30,8 +30,13 @@ _PAIR_WORDS = (
     ("up", "gene rises in both", "genes rise in both"),
     ("down", "gene falls in both", "genes fall in both"),
     ("accent", "gene goes opposite ways", "genes go opposite ways"),
+    ("neutral", "gene changes in one", "genes change in one"),
 )
-_COMBINATION_WORDS = (("up", "gene rises", "genes rise"), ("down", "gene falls", "genes fall"))
+_COMBINATION_WORDS = (
+    ("up", "gene rises", "genes rise"),
+    ("down", "gene falls", "genes fall"),
+    ("neutral", "gene changes in a part alone", "genes change in a part alone"),
+)
 SHORTEST = 0.1
 """The axes reach at least so far, so that noise alone does not fill the plot."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.cells import combination
-from core.data.gene_names import resolve
+from core.data.gene_names import is_gene_name, resolve
 from core.errors import DamagedStoreError, OptionError, UnknownGeneError, UnknownTargetError
 from core.schema import ALL_PERTURBED, CONTROL, Roles, Values
 from core.store.effects import Effects
@@ -317,7 +317,7 @@ class Study:
 
     def _gene(self, gene: str) -> int:
         if gene not in self.genes.index:
-            raise UnknownGeneError(gene, self.genes.index)
+            raise UnknownGeneError(gene, self.genes.index, is_gene=is_gene_name(gene))
         return int(self.genes.index.get_loc(gene))
 
     def verify(self) -> None:

@@ -176,8 +176,8 @@ def combination_card(study: Study, pair: tuple[str, str]) -> None:
 
 def side_table(table: pd.DataFrame) -> None:
     """The combination, its parts and their sum: cells, genes changed, the most moved genes' deltas."""
-    deltas = {gene: st.column_config.NumberColumn(format="%+.2f") for gene in table.columns[3:]}
-    whole = {name: st.column_config.NumberColumn(format="localized") for name in table.columns[1:3]}
+    deltas = {gene: st.column_config.NumberColumn(format="%+.2f") for gene in table.columns[4:]}
+    whole = {name: st.column_config.NumberColumn(format="localized") for name in table.columns[1:4]}
     alt = "Deltas of the combination, of its parts and of their sum"
     st.dataframe(table, hide_index=True, column_config=deltas | whole, placeholder=NOTHING, alt=alt)
 

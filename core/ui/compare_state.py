@@ -22,7 +22,7 @@ from core.views.two_studies import StudiesView
 
 
 def pick_pair(study: Study) -> tuple[str, str]:
-    """Two targets by symbol, alias or Ensembl id: where the address names none, the strongest and what is most like it.
+    """Two targets by symbol, alias or Ensembl id: where the address names none, the last one and what is most like it.
 
     Raises
     ------
@@ -34,7 +34,8 @@ def pick_pair(study: Study) -> tuple[str, str]:
         raise OptionError(
             f"This study has {len(names)} target: a comparison needs two. Its own page is under Perturbation."
         )
-    a = _pick(study, "a", "First target", names, state.strongest_target(study))
+    a = _pick(study, "a", "First target", names, state.last_target(study))
+    state.note_target(study, a)
     return a, _pick(study, "b", "Second target", names, nearest(study, a))
 
 

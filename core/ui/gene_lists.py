@@ -47,8 +47,9 @@ def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[t
 def say_unknown(words: Sequence[str]) -> None:
     """Say which words are no gene of the study."""
     for text in words[:MOST_SAID]:
-        what = "list is kept as" if is_list(text) else "gene is called"
-        st.caption(f":orange[:material/warning:] No {what} {escape_markdown(text.removeprefix(PREFIX))}.")
+        name = escape_markdown(text.removeprefix(PREFIX))
+        words = f"No list is kept as {name}." if is_list(text) else f"{name} is not among the measured genes."
+        st.caption(f":orange[:material/warning:] {words}")
     if len(words) > MOST_SAID:
         st.caption(f":orange[:material/warning:] {plural(len(words) - MOST_SAID, 'more name')} that are no gene here.")
 

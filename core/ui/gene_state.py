@@ -51,15 +51,15 @@ def _ask() -> None:
 
 
 def pick_gene(study: Study) -> str:
-    """The gene picked by symbol, alias or Ensembl id, the same on all pages; one worth a look where none is named."""
+    """The gene picked by symbol, alias or Ensembl id, on all pages; where none is named the last target, or a start."""
 
     def meant(text: str) -> str | None:
         return text if text in study.genes.index else study.find_gene(text.strip())
 
     address.carry(KEY)
-    picked = state.pick_by_name(
-        study, "Gene", gene_names(study), key=KEY, start=first_gene(study), resolve=meant, shared=True
-    )
+    last = state.noted_target(study)
+    start = last if last in study.genes.index else first_gene(study)
+    picked = state.pick_by_name(study, "Gene", gene_names(study), key=KEY, start=start, resolve=meant, shared=True)
     if meant(picked):  # a name that is no gene does not go along to other pages
         address.keep_as(KEY, picked)
     return picked

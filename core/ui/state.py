@@ -175,14 +175,33 @@ def _newest(record: StudyRecord | None, job: Job | None) -> float:
 
 
 def pick_target(study: Study) -> str:
-    """The target picked by symbol, alias or Ensembl id; the study's strongest where the address names none."""
+    """The target picked by symbol, alias or Ensembl id; where the address names none, the last one looked at."""
     names = target_names(study)
 
     def meant(text: str) -> str | None:
         found = text if text in names else study.find_target(text.strip())
         return ALL_PERTURBED if found is None and text.strip().casefold() == "all" else found
 
-    return pick_by_name(study, "Target gene", names, key="target", start=strongest_target(study), resolve=meant)
+    picked = pick_by_name(study, "Target gene", names, key="target", start=last_target(study), resolve=meant)
+    note_target(study, picked)
+    return picked
+
+
+def note_target(study: Study, target: str) -> None:
+    """Keep which target was looked at last: it is what other pages begin with."""
+    if target in study.targets.index:
+        st.session_state["_last_target"] = study.id, target
+
+
+def noted_target(study: Study) -> str:
+    """The target of this study that was looked at last, on whatever page; "" where none was."""
+    study_id, target = st.session_state.get("_last_target", ("", ""))
+    return target if study_id == study.id and target in study.targets.index else ""
+
+
+def last_target(study: Study) -> str:
+    """The target that was looked at last, else the study's strongest."""
+    return noted_target(study) or strongest_target(study)
 
 
 def pick_by_name(

@@ -147,8 +147,10 @@ def plain_r(genes: pd.DataFrame, left_out: Sequence[str]) -> tuple[float, int]:
 
 def alike_words(r: float) -> str:
     """How two profiles compare, in words."""
-    cases = ((0.5, "look alike"), (0.2, "look partly alike"), (-0.2, "have little in common"))
-    return next((words for least, words in cases if r >= least), "go opposite ways")
+    alike = ((0.5, "look alike"), (0.2, "look partly alike"))
+    apart = ((-0.5, "go opposite ways"), (-0.2, "go partly opposite ways"))
+    found = [words for least, words in alike if r >= least] + [words for most, words in apart if r <= most]
+    return found[0] if found else "have little in common"
 
 
 def axis_title(subject: str, within: str) -> str:

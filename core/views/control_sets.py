@@ -19,8 +19,9 @@ class Calibration:
 
     Parameters
     ----------
-    n_sets, set_size, smallest_set
-        Random control sets nearest in size, the largest where none is large enough, and their cells.
+    n_sets, set_size, smallest_set, largest_set
+        Random control sets nearest in size, the largest where none is large enough; the cells of the one nearest in
+        size, of the smallest and of the largest of them.
     median, maximum
         Genes that they call.
     n_guides, worst_guide, worst_cells, worst
@@ -30,6 +31,7 @@ class Calibration:
     n_sets: int = 0
     set_size: int = 0
     smallest_set: int = 0
+    largest_set: int = 0
     median: float = math.nan
     maximum: int = 0
     n_guides: int = 0
@@ -46,6 +48,7 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
         calls, sizes = near["n_significant"], near["n_cells"]
         size = sizes.iloc[int(np.abs(np.log(sizes.to_numpy(dtype=float) / n_cells)).argmin())]
         found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(sizes.min())}
+        found |= {"largest_set": int(sizes.max())}
         found |= {"median": float(calls.median()), "maximum": int(calls.max())}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):
@@ -87,6 +90,12 @@ def most_that_controls_give(control_sets: pd.DataFrame, n_cells: np.ndarray) -> 
     _, first, kind = np.unique(alike, axis=1, return_index=True, return_inverse=True)
     most = [sets_of_size(control_sets, max(n_cells[k], 1))["n_significant"].max() for k in first]
     return np.asarray(most, dtype=float)[kind.reshape(-1)]
+
+
+def sets_words(n_sets: int, smallest: int, largest: int) -> str:
+    """``20 random sets of 480 to 488 control cells``."""
+    least = f"{text.number(smallest)} to " if smallest < largest else ""
+    return f"{text.plural(n_sets, 'random set')} of {least}{text.plural(largest, 'control cell')}"
 
 
 def controls_words(found: Calibration) -> str:

@@ -57,7 +57,9 @@ def _no_more_than_controls(facts: Facts) -> str:
     """What is seen where control cells against control cells show as much."""
     verb = "change" if facts.is_combination else "changes"
     start = f"**{subject(facts)} {verb} no more genes than control sets do**"
-    here = f"{text.number(facts.significant_here)} of {text.number(facts.n_genes)}"
+    others = facts.significant_others_here
+    beside = " beside its own" if others < facts.significant_here else ""
+    here = f"{text.number(others)}{beside} of {text.number(facts.n_genes)}"
     criteria = f"(FDR < {text.threshold(facts.fdr)}{_within(facts)}, {text.plural(facts.n_target, 'cell')})"
     most = text.number(facts.calibration.maximum)
     return f"{start}: {here} {criteria}, where they give up to {most}; {_unmoved(facts)}."

@@ -10,7 +10,7 @@ from core.schema import FDR_THRESHOLD, FOLD_THRESHOLD, PSEUDOCOUNT
 from core.views import text
 from core.views.about import AboutTarget, crumb
 from core.views.checks import checks, tally, worst
-from core.views.control_sets import LARGE_ENOUGH, Calibration, controls_words
+from core.views.control_sets import LARGE_ENOUGH, Calibration, controls_words, sets_words
 from core.views.facts import Facts, gather
 from core.views.headline import headline, is_its_own_dominant
 from core.views.methods import scale_name, target_methods, test_name
@@ -367,10 +367,9 @@ def calibration_sentence(facts: Facts) -> str:
 def _random_sets(found: Calibration, n_target: int) -> list[str]:
     if not found.n_sets:
         return []
-    sets = f"{text.plural(found.n_sets, 'random set')} of {text.plural(found.set_size, 'control cell')}"
+    sets = sets_words(found.n_sets, found.smallest_set, found.largest_set)
     if found.set_size < n_target / LARGE_ENOUGH:
-        sizes = f"{text.number(found.smallest_set)} to " if found.smallest_set < found.set_size else ""
-        sets = sets.replace(" of ", f" of {sizes}", 1) + " (no larger ones can be drawn)"
+        sets += " (no larger ones can be drawn)"
     verb = "calls" if found.n_sets == 1 else "call"
     if found.maximum == 0:
         return [f"{sets} {verb} no gene."]

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core.stats.calibration import ranks_kept
-from core.views import text
 from core.views.about import AboutTarget, about_target
-from core.views.control_sets import sets_of_size
+from core.views.control_sets import sets_of_size, sets_words
 from core.views.perturbation import PerturbationView
 
 
@@ -25,7 +24,7 @@ class QQView(AboutTarget):
     controls
         One row a rank among all genes: rank, expected, and -log10 p of the lowest, the median and the highest random
         control set of about this size (low, median, high), and of the control guide that calls most genes (worst).
-    n_genes, n_sets, set_size
+    n_genes, n_sets, smallest_set, largest_set
         Genes of the target's points; random control sets and their cells.
     worst_guide
         The control guide that calls most genes; "" where guides of controls are not known.
@@ -39,7 +38,8 @@ class QQView(AboutTarget):
     controls: pd.DataFrame
     n_genes: int
     n_sets: int
-    set_size: int
+    smallest_set: int
+    largest_set: int
     worst_guide: str
     worst_calls: int
     why_not: str = ""
@@ -67,7 +67,8 @@ def qq_view(study: Any, view: PerturbationView) -> QQView:
         controls=controls,
         n_genes=int(points["rank"].max()) if len(points) else 0,
         n_sets=len(sets),
-        set_size=int(sets["n_cells"].median()) if len(sets) else 0,
+        smallest_set=int(sets["n_cells"].min()) if len(sets) else 0,
+        largest_set=int(sets["n_cells"].max()) if len(sets) else 0,
         worst_guide="" if worst is None else str(guides.loc[worst, "name"]),
         worst_calls=0 if worst is None else int(guides.loc[worst, "n_significant"]),
         why_not="" if len(points) else "No gene was tested, so there are no p values to show.",
@@ -114,4 +115,4 @@ def control_curves(kept: pd.DataFrame, sets: np.ndarray, worst: Any, n_genes: in
 
 def set_words(view: QQView) -> str:
     """``20 random sets of 200 control cells``."""
-    return f"{text.plural(view.n_sets, 'random set')} of {text.plural(view.set_size, 'control cell')}"
+    return sets_words(view.n_sets, view.smallest_set, view.largest_set)

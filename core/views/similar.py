@@ -300,7 +300,7 @@ def shared_words(genes: pd.DataFrame, here: str = "here", there: str = "there") 
         if len(some):
             listed = text.enumerate_words([name(gene) for gene in some["gene"]])
             words.append(f"{listed} {one if len(some) == 1 else many}")
-    return "; ".join(words) or f"no gene that makes r so changes in both ({CHANGED})"
+    return "; ".join(words) or "no gene changes in both that way"
 
 
 def n_genes(profiles: Profiles, i: int, j: int) -> int:

@@ -113,11 +113,16 @@ def server(tmp_path_factory) -> Iterator[Server]:
     server.kill_worker()
 
 
-@pytest.fixture
-def nothing_kept(server) -> None:
-    """Neither figures, notes nor gene sets of the walks before, whose data root is the same."""
+def forget_kept(server: Server) -> None:
+    """Begin with neither figures, notes nor gene sets of the walks before, whose data root is the same."""
     for folder in ("kept", "gene_sets"):
         shutil.rmtree(server.data_root / folder, ignore_errors=True)
+
+
+@pytest.fixture
+def nothing_kept(server) -> None:
+    """Nothing that walks before kept."""
+    forget_kept(server)
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,7 @@ class Chart:
 
 def settled(page: Page) -> None:
     """Wait until nothing runs and every chart is painted."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
     expect(page.locator(".stElementContainer [data-testid=stSkeleton]")).to_have_count(0)
     page.wait_for_function(

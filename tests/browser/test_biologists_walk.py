@@ -15,6 +15,7 @@ from pypdf import PdfReader
 
 from core.store import open_study
 from core.views import perturbation_view
+from tests.browser.conftest import forget_kept
 from tests.browser.shown import charts, settled
 
 pytestmark = pytest.mark.browser
@@ -107,6 +108,7 @@ def test_on_a_published_screen(page, real_server, real_data, walk):
 
 def walk_through(page: Page, server, walk: Walk, *, gmt: str) -> None:
     """The walk, said once for every screen."""
+    forget_kept(server)
     page.goto(f"{server.url}/?study={walk.study}")
     settled(page)
 

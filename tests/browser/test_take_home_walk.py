@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
+from tests.browser.shown import settled
+
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("nothing_kept")]
 expect.set_options(timeout=30_000)
 
@@ -20,10 +22,6 @@ def ready(page: Page, address: str) -> None:
     page.goto(address)
     page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
     settled(page)
-
-
-def settled(page: Page) -> None:
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
 
 
 def downloaded(page: Page, button) -> tuple[str, bytes]:

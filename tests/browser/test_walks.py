@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
 from core.store import list_studies
+from tests.browser.shown import settled
 from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.browser
@@ -41,7 +42,7 @@ def ready(page: Page, address: str) -> None:
     """Open an address and wait until its charts are painted."""
     page.goto(address)
     effect_chart(page)
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    settled(page)
 
 
 def pick(page: Page, label: str, text: str) -> None:

@@ -22,7 +22,7 @@ def make_qq(n: int = 18_079, strongest: float = 120.0, n_sets: int = 20, **chang
     fields = ABOUT | {
         "fingerprint": "x", "simulated": False, "fdr": 0.05, "fold": 1.4, "stratified": False,
         "left_out_of_totals": "", "seen_in": 0, "methods": METHODS,
-        "points": points, "controls": controls, "n_genes": n, "n_sets": n_sets, "set_size": 500,
+        "points": points, "controls": controls, "n_genes": n, "n_sets": n_sets, "smallest_set": 500, "largest_set": 500,
         "worst_guide": "nt_17" if n_sets else "", "worst_calls": 23 if n_sets else 0,
     }  # fmt: skip
     return QQView(**(fields | changes))

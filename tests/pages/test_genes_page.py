@@ -70,7 +70,7 @@ def test_a_pasted_list_is_highlighted_and_shown_in_the_table_and_what_is_no_gene
     rings = next(layer for layer in specs(page)[0]["layer"] if layer.get("name") == "rings")
     assert {row["gene"] for row in rings["data"]["values"]} == {"GENE2", "GENE7", "GENE11"}
     assert list(page.dataframe[0].value["gene"]) == ["GENE7", "GENE11"]
-    assert "No gene is called nothing." in words(page)
+    assert "nothing is not among the measured genes." in words(page)
 
 
 def test_the_table_holds_every_gene_and_can_be_cut_to_a_quadrant(open_page):

@@ -154,7 +154,7 @@ def test_a_highlighted_gene_is_ringed_and_its_line_is_written_and_a_word_that_is
 
     said = words(page)
     assert "**GENE2**" in said and "**GENE5**" in said and "log2 FC" in said
-    assert "No gene is called nothing." in said
+    assert "nothing is not among the measured genes." in said
     assert '"ring' in json.dumps(chart_specs(page)[0])
 
 

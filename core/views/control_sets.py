@@ -94,8 +94,13 @@ def most_that_controls_give(control_sets: pd.DataFrame, n_cells: np.ndarray) -> 
 
 def sets_words(n_sets: int, smallest: int, largest: int) -> str:
     """``20 random sets of 480 to 488 control cells``."""
+    return f"{text.plural(n_sets, 'random set')} of {sizes_words(smallest, largest, 'control cell')}"
+
+
+def sizes_words(smallest: int, largest: int, noun: str = "cell") -> str:
+    """``480 to 488 cells``."""
     least = f"{text.number(smallest)} to " if smallest < largest else ""
-    return f"{text.plural(n_sets, 'random set')} of {least}{text.plural(largest, 'control cell')}"
+    return f"{least}{text.plural(largest, noun)}"
 
 
 def controls_words(found: Calibration) -> str:

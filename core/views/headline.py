@@ -4,6 +4,7 @@ import math
 
 from core.views import text
 from core.views.checks import AGREE, WEAK_EFFECT
+from core.views.control_sets import LARGE_ENOUGH, sizes_words
 from core.views.facts import Facts
 from core.views.power import BLIND_FOLD
 from core.views.text import escape_markdown as name
@@ -61,8 +62,11 @@ def _no_more_than_controls(facts: Facts) -> str:
     beside = " beside its own" if others < facts.significant_here else ""
     here = f"{text.number(others)}{beside} of {text.number(facts.n_genes)}"
     criteria = f"(FDR < {text.threshold(facts.fdr)}{_within(facts)}, {text.plural(facts.n_target, 'cell')})"
-    most = text.number(facts.calibration.maximum)
-    return f"{start}: {here} {criteria}, where they give up to {most}; {_unmoved(facts)}."
+    found = facts.calibration
+    those = "they"
+    if found.set_size < facts.n_target / LARGE_ENOUGH:
+        those = f"those of {sizes_words(found.smallest_set, found.largest_set)}, the largest there are,"
+    return f"{start}: {here} {criteria}, where {those} give up to {text.number(found.maximum)}; {_unmoved(facts)}."
 
 
 def _unmoved(facts: Facts) -> str:

@@ -182,12 +182,12 @@ def _what_is_seen(study: Any, targets: pd.DataFrame) -> str:
     if study.n_genes >= PANEL:
         many, few = int((changed > 100).sum()), int((changed < 10).sum())
         return (
-            f"{text.capitalized(text.plural(many, 'target'))} {_verb(many)} more than 100 genes{within}, "
+            f"{text.capitalized(text.plural(many, 'target'))} {_verb(many)} more than 100 genes at FDR < 0.05{within}, "
             f"{text.plural(few, 'target') if few == 0 else text.number(few)} {_verb(few)} fewer than 10"
         )
     tenth = study.n_genes // 10
     many, none = int((changed > tenth).sum()), int((changed == 0).sum())
-    more = f"more than {tenth} of {study.n_genes} genes{within}"
+    more = f"more than {tenth} of {study.n_genes} genes at FDR < 0.05{within}"
     seen = f"{text.capitalized(text.plural(many, 'target'))} {_verb(many)} {more}"
     return seen if none == 0 else f"{seen}, {text.number(none)} {_verb(none)} none"
 

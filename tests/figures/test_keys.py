@@ -63,3 +63,22 @@ def test_a_target_that_raises_everything_has_no_entry_for_falls(view):
     assert "falls" in words_of("top_deltas", view)
     assert "falls" not in words_of("top_deltas", other)
     assert "rises" in words_of("top_deltas", other)
+
+
+@pytest.mark.parametrize("name", ["pair", "combination"])
+def test_on_paper_the_key_of_two_profiles_counts_the_genes_that_change_in_one_and_names_no_role_that_none_has(
+    name, makers, read
+):
+    view = makers.pair(name)
+    alike = SimpleNamespace(**vars(view) | {"genes": view.genes.assign(role=view.genes["role"].replace("down", "up"))})
+    alone = int((view.genes["changed"] & (view.genes["role"] == "neutral")).sum())
+
+    texts = " | ".join(
+        str(row.get("words", row))
+        for u in read.units(FIGURES[name].draw(alike, paper=True).to_dict())
+        if u["mark"]["type"] == "text"
+        for row in read.rows(u)
+    )
+
+    assert alone and f"{alone} genes change in" in texts
+    assert " fall" not in texts

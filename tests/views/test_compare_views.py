@@ -10,6 +10,7 @@ from core.store import build_study
 from core.views.combination import combination_view, combinations
 from core.views.compare import moves_words, pair_view
 from core.views.compare_map import map_view, named_groups
+from core.views.compared import alike_words
 from core.views.power import detectable_fold
 from core.views.similar import own_places, similar_view, study_profiles
 from core.views.two_studies import shared_gene_names, studies_view
@@ -111,6 +112,14 @@ def test_a_pair_says_how_it_compares_and_by_which_genes(study):
     assert alike.headline.startswith("**GENE1 and GENE2 look alike** (r 0.9")
     assert opposite.headline.startswith("**GENE1 and GENE3 go opposite ways** (r −0.9")
     assert alike.r == pytest.approx(pair_view(study, "GENE2", "GENE1").r, abs=1e-6)
+
+
+def test_words_for_opposite_profiles_ask_for_as_much_as_words_for_alike_ones():
+    words = {r: alike_words(r) for r in (0.6, 0.3, 0.1, -0.1, -0.3, -0.6)}
+
+    assert words[0.6] == "look alike" and words[-0.6] == "go opposite ways"
+    assert words[0.3] == "look partly alike" and words[-0.3] == "go partly opposite ways"
+    assert words[0.1] == words[-0.1] == "have little in common"
 
 
 def test_genes_that_change_in_both_have_their_direction(study):

@@ -11,6 +11,7 @@ from scipy.stats import false_discovery_control
 
 from core.errors import OptionError, UnknownTargetError
 from core.schema import ALL_PERTURBED
+from core.store import build_study
 from core.views import perturbation_view, text
 from tests.views.fake_study import CELLS, FOLDS, fake_study
 
@@ -495,6 +496,15 @@ def test_an_effect_no_larger_than_chance_s_says_so():
     assert vital(view, "Can I trust it?").value == text.NOTHING
 
 
+@pytest.mark.real_data
+def test_the_perturbed_gene_itself_is_no_gene_that_control_sets_are_compared_with(real_data, tmp_path):
+    (path,) = real_data.glob("*/schraivogel*.h5ad")
+
+    headline = perturbation_view(build_study(path, data_root=tmp_path), "CCNE2").headline
+
+    assert "no more genes than control sets do**: 1 beside its own of 72" in headline
+
+
 def test_where_no_control_set_is_as_large_as_the_target_all_of_them_are_the_yardstick():
     study = fake_study()
     study.control_sets = study.control_sets[study.control_sets["n_cells"] <= 50].copy()
@@ -503,6 +513,7 @@ def test_where_no_control_set_is_as_large_as_the_target_all_of_them_are_the_yard
     view = perturbation_view(study, "ENSG00000172936")
 
     assert "changes no more genes than control sets do**: 4 of 300" in view.headline
+    assert "where those of 25 to 50 cells, the largest there are, give up to 7" in view.headline
     assert "20 random sets of 25 to 50 control cells (no larger ones can be drawn)" in view.calibration
 
 

@@ -26,13 +26,13 @@ def test_the_headline_counts_targets_cells_and_strengths():
     view = study_view(large(fake_study()))
 
     assert view.headline == (
-        "**11 targets in 44,681 cells.** 3 targets change more than 100 genes, 5 change fewer than 10; "
+        "**11 targets in 44,681 cells.** 3 targets change more than 100 genes at FDR < 0.05, 5 change fewer than 10; "
         "2 have fewer than 100 cells."
     )
 
 
 def test_on_a_small_panel_strength_is_a_tenth_of_the_genes():
-    assert "5 targets change more than 30 of 300 genes, 3 change none" in study_view(STUDY).headline
+    assert "5 targets change more than 30 of 300 genes at FDR < 0.05, 3 change none" in study_view(STUDY).headline
 
 
 def test_nothing_seen_is_said_as_such_with_what_could_have_been_seen():

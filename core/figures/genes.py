@@ -145,6 +145,10 @@ def mean_dispersion_caption(view: Any, *, every: bool = False, paper: bool | Pap
         of_them = f", {number(hidden)} of them highly variable" if hidden > 0 else ""
         rare = f"below {LOWEST_MEAN:g} counts a cell or never seen"
         sentences.append(f"{plural(cloud.not_drawn, 'gene')} {rare} {verb} not drawn{of_them}.")
+    alone = int((view.genes["dispersions_norm"] == 1).sum())  # scanpy's value where there is nothing to compare with
+    if alone:
+        stand, mean = ("stands", "its") if alone == 1 else ("stand", "their")
+        sentences.append(f"{plural(alone, 'gene')} {stand} at 1 for want of others of {mean} mean, not by dispersion.")
     return " ".join(sentences)
 
 

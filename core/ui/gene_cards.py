@@ -12,8 +12,8 @@ from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.gene_state import gene_cells_view, similar_targets
 from core.ui.perturbation_cards import SMALLEST_SHOWN
-from core.ui.widgets import card_header, figure, figure_card, table_download
-from core.views.gene import NAMES_SOURCE, GeneView, names_sentences
+from core.ui.widgets import card, card_header, figure, figure_card, table_download
+from core.views.gene import NAMES_SOURCE, GeneView, names_of_unmeasured, names_sentences
 from core.views.text import correlation, escape_markdown, plural
 
 GROUPINGS = {"Target": "target", "Guide": "guide", "Batch": "batch", "Stratum": "stratum"}
@@ -140,6 +140,12 @@ def not_measured(study: Study, text: str) -> bool:
     )
     for name in [*([target] if target else []), *among[:MOST_LINKS]]:
         links.target_link(name, escape_markdown(name))
+    gene = target or text.strip()
+    if "+" not in gene:
+        with card("names"):
+            st.header("Names", anchor=False)
+            st.markdown("  \n".join(names_of_unmeasured(gene)))
+            st.caption(f"Names: {NAMES_SOURCE}.")
     return True
 
 

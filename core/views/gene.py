@@ -367,15 +367,24 @@ def _links(gene: str, names: KnownNames | None) -> tuple[tuple[str, str], ...]:
 
 def names_sentences(view: GeneView) -> Sequence[str]:
     """What the gene is called elsewhere, line by line, in markdown."""
-    known = view.names
+    return names_lines(view.gene, view.gene_id, view.names)
+
+
+def names_of_unmeasured(gene: str) -> list[str]:
+    """What a gene that is perturbed but not measured is called elsewhere, line by line, in markdown."""
+    return names_lines(gene, "", known_names(gene))
+
+
+def names_lines(gene: str, gene_id: str, known: KnownNames | None) -> list[str]:
+    """What a gene is called elsewhere, line by line, in markdown; ``gene_id`` is the file's, "" where it has none."""
     if known is None:
-        own_id = f" Its id in the file: {name(view.gene_id)}." if view.gene_id and view.gene_id != view.gene else ""
-        return [f"{name(view.gene)} is not in the table of names ({NAMES_SOURCE}).{own_id}"]
+        own_id = f" Its id in the file: {name(gene_id)}." if gene_id and gene_id != gene else ""
+        return [f"{name(gene)} is not in the table of names ({NAMES_SOURCE}).{own_id}"]
     lines = [f"**Ensembl id** {name(known.ensembl_id)}"]
-    if known.symbol != view.gene:
-        lines.append(f"**Approved symbol** {name(known.symbol)}; the file says {name(view.gene)}")
-    if view.gene_id and view.gene_id.split(".")[0].upper() != known.ensembl_id:
-        lines.append(f"**Id in the file** {name(view.gene_id)}")
+    if known.symbol != gene:
+        lines.append(f"**Approved symbol** {name(known.symbol)}; the file says {name(gene)}")
+    if gene_id and gene_id.split(".")[0].upper() != known.ensembl_id:
+        lines.append(f"**Id in the file** {name(gene_id)}")
     lines.append(f"**Aliases** {', '.join(map(name, known.aliases)) or 'none listed'}")
     lines.append(f"**Previous symbols** {', '.join(map(name, known.previous)) or 'none listed'}")
     return lines

@@ -41,6 +41,15 @@ def test_genes_that_are_not_drawn_are_counted_in_the_caption():
     assert "over all 12,000 cells" in FIGURES["mean_dispersion"].caption(view)
 
 
+def test_genes_that_stand_at_1_because_no_other_has_their_mean_are_counted_in_the_caption():
+    view = make_all_genes()
+    assert "for want of others" not in FIGURES["mean_dispersion"].caption(view)
+
+    view.genes.loc[view.genes.index[:3], "dispersions_norm"] = 1.0
+
+    assert "3 genes stand at 1 for want of others of their mean" in FIGURES["mean_dispersion"].caption(view)
+
+
 def test_the_dashed_lines_are_the_cuts(read):
     view = make_all_genes()
 

@@ -92,6 +92,7 @@ def test_a_target_that_is_not_measured_leads_to_its_perturbation(open_page):
 
     assert not page.exception and not page.error
     assert "perturbed, but not among the measured genes" in words(page)
+    assert "ENSG00000115415" in words(page) and "Aliases" in words(page)
     assert links(page) == ["STAT1"]
 
 

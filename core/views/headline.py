@@ -65,7 +65,7 @@ def _no_more_than_controls(facts: Facts) -> str:
     found = facts.calibration
     those = "they"
     if found.set_size < facts.n_target / LARGE_ENOUGH:
-        those = f"those of {sizes_words(found.smallest_set, found.largest_set)}, the largest there are,"
+        those = f"those of {sizes_words(found.smallest_set, found.largest_set)}"
     return f"{start}: {here} {criteria}, where {those} give up to {text.number(found.maximum)}; {_unmoved(facts)}."
 
 

@@ -1,8 +1,10 @@
 """What a user made is never lost: not by two windows at once, not by a killed process, not by a damaged file."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ from core.store import kept, my_figures, notebook
 from core.store.my_figures import KeptFigure, figures, keep_figure
 from core.store.study_ref import StudyRef
 
+ROOT = Path(__file__).parents[2]
 ROLES = Roles("target_gene", ("non-targeting",))
 STUDY = SimpleNamespace(
     id="0123", fingerprint="0123-a", roles=ROLES, name="screen", path="/data/screen.h5ad", simulated=False
@@ -210,16 +213,12 @@ def _append(n: int) -> None:
 
 
 def test_windows_of_several_processes_that_write_to_one_note_lose_no_word(data_root):
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_append, args=(n,)) for n in range(2)]
+    code = "import sys; from tests.store.test_kept import _append; _append(int(sys.argv[1]))"
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in range(2)]
     with ThreadPoolExecutor(2) as threads:
-        for worker in workers:
-            worker.start()
         list(threads.map(_append, (2, 3)))
-        for worker in workers:
-            worker.join()
 
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
     note = notebook.note(STUDY, "GENE3")
     said = {note.text, *(earlier.text for earlier in note.earlier)}
     assert said == {f"window {n}, words {i}" for n in range(4) for i in range(10)}

@@ -513,7 +513,7 @@ def test_where_no_control_set_is_as_large_as_the_target_all_of_them_are_the_yard
     view = perturbation_view(study, "ENSG00000172936")
 
     assert "changes no more genes than control sets do**: 4 of 300" in view.headline
-    assert "where those of 25 to 50 cells, the largest there are, give up to 7" in view.headline
+    assert "where those of 25 to 50 cells give up to 7" in view.headline
     assert "20 random sets of 25 to 50 control cells (no larger ones can be drawn)" in view.calibration
 
 

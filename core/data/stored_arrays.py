@@ -1,6 +1,7 @@
 """Stored arrays: an array on disk, read by ranges of its first axis and sampled at places spread over it."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -35,14 +36,14 @@ class StoredArray(Protocol):
         ...
 
 
-class RangeSampling:
+class RangeSampling(ABC):
     """Samples for arrays where any range is cheap to read."""
 
     shape: tuple[int, ...]
 
+    @abstractmethod
     def read(self, start: int, stop: int) -> Array:
         """Items ``start`` to ``stop`` of the first axis."""
-        raise NotImplementedError
 
     def sample(self, n: int) -> Iterator[Array]:
         """Values of ``n`` spread ranges of the first axis."""

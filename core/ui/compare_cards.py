@@ -13,6 +13,7 @@ from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.picks import forget_box
 from core.ui.widgets import card_header, cloud_figure, figure, figure_card, table_download, vitals
+from core.views.combination import COUNTS
 from core.views.compare import PairView
 from core.views.compare_map import MOST_GENES, MOST_TARGETS, N_GENES, N_TARGETS, MapView
 from core.views.compared import Compared
@@ -176,8 +177,9 @@ def combination_card(study: Study, pair: tuple[str, str]) -> None:
 
 def side_table(table: pd.DataFrame) -> None:
     """The combination, its parts and their sum: cells, genes changed, the most moved genes' deltas."""
-    deltas = {gene: st.column_config.NumberColumn(format="%+.2f") for gene in table.columns[4:]}
-    whole = {name: st.column_config.NumberColumn(format="localized") for name in table.columns[1:4]}
+    whole = {name: st.column_config.NumberColumn(format="localized") for name in COUNTS}
+    genes = [column for column in table.columns if column not in ("target", *COUNTS)]
+    deltas = {gene: st.column_config.NumberColumn(format="%+.2f") for gene in genes}
     alt = "Deltas of the combination, of its parts and of their sum"
     st.dataframe(table, hide_index=True, column_config=deltas | whole, placeholder=NOTHING, alt=alt)
 

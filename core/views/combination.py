@@ -26,6 +26,8 @@ NOTABLE = 0.2
 """A share of the effect that is said where the parts do not give it."""
 WIDE = 1.5
 """An interval of the slope wider than this tells nothing."""
+COUNTS = ("cells", "genes changed", "control sets, at most")
+"""Columns of the table of a combination and its parts that are counts; those after them are deltas of genes."""
 
 INTERACTION_HELP = (
     "Slope, through the origin, of the combination's deltas on the sum of its parts' deltas, over the genes that "
@@ -184,12 +186,12 @@ def side_table(study: Any, target: str, parts: tuple[str, ...], genes: pd.DataFr
     names = [target, *parts]
     cells = study.targets["n_cells"][names].astype(int)
     rows = [
-        {"target": t, "cells": n, "genes changed": int(study.targets["n_changed"][t]), "control sets, at most": most}
+        dict(zip(("target", *COUNTS), (t, n, int(study.targets["n_changed"][t]), most), strict=True))
         for t, n, most in zip(names, cells, most_that_controls_give(study.control_sets, cells.to_numpy()), strict=True)
     ]
     deltas = [top["y"], *(top[f"delta {part}"] for part in parts)]
     if len(parts) > 1:
-        rows.append({"target": "added up", "cells": None, "genes changed": None, "control sets, at most": None})
+        rows.append({"target": "added up"} | dict.fromkeys(COUNTS))
         deltas.append(top["x"])
     values = pd.DataFrame([dict(zip(top["gene"], delta, strict=True)) for delta in deltas])
     return pd.concat([pd.DataFrame(rows), values], axis=1)

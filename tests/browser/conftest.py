@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.data.synthetic import write_demo
 from core.jobs.locks import holder
-from core.store import build_study
+from core.store import build_study, open_study
+from core.views import perturbation_view
 from tests.small_screens import small_screen
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,22 @@ def forget_kept(server: Server) -> None:
     """Begin with neither figures, notes nor gene sets of the walks before, whose data root is the same."""
     for folder in ("kept", "gene_sets"):
         shutil.rmtree(server.data_root / folder, ignore_errors=True)
+
+
+def planted_gmt(server: Server, file: str, name: str) -> tuple[str, list[str], Path]:
+    """A GMT among the server's files whose first set are 15 genes that the demo's strongest target raises.
+
+    Returns the target, these genes and the GMT's path.
+    """
+    study = open_study("demo", data_root=server.data_root)
+    target = str(study.targets["n_significant"].idxmax())
+    genes = perturbation_view(study, target).genes
+    raised = list(genes.index[genes["role"] == "up"][:15])
+    fill = [list(study.genes.index[20 * k : 20 * k + 15]) for k in range(20)]
+    sets = [(name, raised), *((f"FILL_{k}", members) for k, members in enumerate(fill))]
+    path = server.folder / file
+    path.write_text("".join(f"{name}\tabout\t" + "\t".join(members) + "\n" for name, members in sets))
+    return target, raised, path
 
 
 @pytest.fixture

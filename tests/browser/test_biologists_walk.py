@@ -13,9 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from core.store import open_study
-from core.views import perturbation_view
-from tests.browser.conftest import forget_kept
+from tests.browser.conftest import forget_kept, planted_gmt
 from tests.browser.shown import charts, settled
 
 pytestmark = pytest.mark.browser
@@ -78,14 +76,7 @@ DATLINGER = Walk(
 
 
 def test_on_the_demo(page, server):
-    study = open_study("demo", data_root=server.data_root)
-    target = str(study.targets["n_significant"].idxmax())
-    genes = perturbation_view(study, target).genes
-    raised = list(genes.index[genes["role"] == "up"][:15])
-    fill = [list(study.genes.index[20 * k : 20 * k + 15]) for k in range(20)]
-    sets = [("HALLMARK_PLANTED_PROGRAM", raised), *((f"FILL_{k}", names) for k, names in enumerate(fill))]
-    gmt = server.folder / "biologist.gmt"
-    gmt.write_text("".join(f"{name}\tabout\t" + "\t".join(members) + "\n" for name, members in sets))
+    target, raised, gmt = planted_gmt(server, "biologist.gmt", "HALLMARK_PLANTED_PROGRAM")
     walk = Walk(
         "demo",
         target,

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.store import open_study
-from core.views import perturbation_view
+from tests.browser.conftest import planted_gmt
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("nothing_kept")]
 expect.set_options(timeout=30_000)
@@ -16,14 +15,7 @@ expect.set_options(timeout=30_000)
 @pytest.fixture
 def planted(server):
     """The demo's strongest target, and a GMT in the data folder whose first set are the genes that it raises."""
-    study = open_study("demo", data_root=server.data_root)
-    target = str(study.targets["n_significant"].idxmax())
-    genes = perturbation_view(study, target).genes
-    raised = list(genes.index[genes["role"] == "up"][:15])
-    fill = [list(study.genes.index[20 * k : 20 * k + 15]) for k in range(20)]
-    rows = [("HALLMARK_RISING_THINGS", raised), *((f"FILL_{k}", f) for k, f in enumerate(fill))]
-    path = server.folder / "walk.gmt"
-    path.write_text("".join(f"{name}\tabout\t" + "\t".join(members) + "\n" for name, members in rows))
+    target, _, path = planted_gmt(server, "walk.gmt", "HALLMARK_RISING_THINGS")
     return target, path
 
 

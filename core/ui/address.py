@@ -50,7 +50,6 @@ def pick(
     if is_turned:  # a name that is no option is said on its own page alone
         _forget_unknown(key)
     _take_settled(key)
-    _say_once(key)
     text = asked(key) or st.session_state.get(_unknown(key)) or start
     meant = resolve(text) if text else None
     if is_new and text:
@@ -200,12 +199,6 @@ def _write(key: str, value: str) -> None:
     """Put a choice into the address before its widget is made; after that the widget keeps it there."""
     if st.query_params.get(key) != value:
         st.query_params[key] = value
-
-
-def _say_once(key: str) -> None:
-    """Keep one of several values of a choice: the browser adds a link's to that of a box which all pages have."""
-    if len(st.query_params.get_all(key)) > 1:
-        st.query_params[key] = st.query_params[key]
 
 
 def _take_settled(key: str) -> None:

@@ -72,6 +72,7 @@ bench: $(DEV_STAMP) $(WARM_STAMP)
 bench-vcc: $(DEV_STAMP) $(WARM_STAMP)
 	$(BIN)/python bench/vcc.py
 	$(BIN)/python bench/inputs.py
+	$(BIN)/python bench/compressed.py
 	$(BIN)/python bench/page.py --cells 10000
 	$(BIN)/python bench/page.py --cells 221273
 	$(BIN)/python bench/views.py

@@ -72,6 +72,12 @@ def layouts(inputs: dict[str, Any]) -> str:
     return table("file | build | beside CSR | largest difference of a delta | of an AUC", rows)
 
 
+def reading_gzip(found: dict[str, dict[str, float]]) -> str:
+    """Compressed values, beside h5py."""
+    rows = [f"{name} | {t['ours']:.2f} s | {t['h5py']:.2f} s | {t['h5py'] / t['ours']:.1f}x" for name, t in found.items()]
+    return table("compression | ours | h5py | faster", rows)
+
+
 def pages(found: dict[str, dict[str, Any]]) -> str:
     """Click to painted pixels, of studies that the page built."""
     sizes = sorted(found, key=int)
@@ -123,6 +129,7 @@ def main() -> None:
     """Fill the tables between the marks of docs/performance.md."""
     sizes = {key: read("vcc")[key] for key in sorted(read("vcc"), key=int)}
     parts = {"building": building(sizes), "asking": asking(sizes), "layouts": layouts(read("inputs"))}
+    parts |= {"gzip": reading_gzip(read("compressed"))} if read("compressed") else {}
     parts |= {"pages": pages(read("page"))} if read("page") else {}
     parts |= {"views": views(read("views"))} if read("views") else {}
     parts["machine"] = f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}."

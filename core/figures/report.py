@@ -16,8 +16,8 @@ from core.figures import colors, figure_named
 from core.figures.export import file_name, paper_svg, without_formulas
 from core.figures.panel import own_ids
 from core.figures.sheet import Paper
-from core.views.markup import markdown_as_html
-from core.views.parts import Check, Note, Vital
+from core.views.markup import markdown_as_html, vitals_as_html
+from core.views.parts import Check, Note
 from core.views.perturbation import PerturbationView
 from core.views.text import correlation, escape_html, number, p_value, percent, percent_range, plain, plural, signed
 
@@ -95,7 +95,7 @@ def report_html(view: PerturbationView, origin: Origin | None = None, sections: 
     title = f"{plain(view.title, 60)} {view.modality} in {plain(view.study_name)}"
     body = [
         _head(view),
-        _vitals(view.vitals),
+        vitals_as_html(view.vitals),
         _user_note(origin.note),
         _checks(view.checks, view.calibration),
         _figures(_page_figures(view)),
@@ -129,21 +129,6 @@ def _head(view: PerturbationView) -> str:
 
 def _note(note: Note) -> str:
     return f'<p class="note {html.escape(note.kind)}">{markdown_as_html(note.text)}</p>'
-
-
-def _beside(vital: Vital) -> str:
-    return f'<br><span class="quiet">{markdown_as_html(vital.beside)}</span>' if vital.beside else ""
-
-
-def _vitals(vitals: Sequence[Vital]) -> str:
-    cells = "".join(
-        f"<div><dt>{markdown_as_html(vital.label)}</dt><dd><b>{markdown_as_html(vital.value)}</b>"
-        f'<span class="{"warn" if vital.warn else "quiet"}">{"▲ " if vital.warn else ""}'
-        f"{markdown_as_html(vital.context)}</span>"
-        f"{_beside(vital)}</dd></div>"
-        for vital in vitals
-    )
-    return f'<dl class="vitals">{cells}</dl>'
 
 
 def _user_note(note: str) -> str:
@@ -327,12 +312,11 @@ p {{ margin: 0 0 10px; overflow-wrap: anywhere; }}
   background: repeating-linear-gradient(135deg, #F3EEDF 0 8px, #FFFFFF 8px 16px); }}
 .note {{ border-left: 3px solid #2A4A63; padding: 4px 12px; }}
 .note.warning {{ border-color: #8A6300; }}
-.vitals {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 14px 0;
-  border: 1px solid #D6DEE4; border-radius: 6px; padding: 12px 16px; }}
-.vitals dt {{ font-size: 0.875rem; }} .vitals dd {{ margin: 0; }}
-.vitals b {{ display: block; font-size: 1.6rem; font-weight: 600; line-height: 1.3;
+.ps-vitals {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 14px 0;
+  border: 1px solid #D6DEE4; border-radius: 6px; padding: 12px 16px; font-size: 0.875rem; }}
+.ps-vitals dd {{ margin: 0; }} .ps-vitals .ps-value {{ font-size: 1.6rem; font-weight: 600; line-height: 1.3;
   font-variant-numeric: tabular-nums; }}
-.vitals span {{ font-size: 0.875rem; }} .warn, .failed > span {{ color: #8A6300; }}
+.ps-quiet {{ color: #55626E; }} .ps-warn, .failed > span {{ color: #8A6300; }} .ps-warn::before {{ content: "▲ "; }}
 .figures {{ columns: 2 70mm; column-gap: 32px; margin-top: 28px; }}
 figure {{ margin: 0 0 20px; break-inside: avoid; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
@@ -348,7 +332,7 @@ section dl dd {{ margin: 0 0 8px; font-size: 0.875rem; overflow-wrap: anywhere; 
 a {{ color: {colors.LIGHT["accent"]}; }}
 @media print {{
   body {{ font-size: 10pt; }} main {{ max-width: none; padding: 0; }} a[download] {{ display: none; }}
-  .vitals {{ grid-template-columns: repeat(5, 1fr); padding: 8px 10px; }} .vitals b {{ font-size: 1.3rem; }}
-  .vitals dt, .vitals span {{ font-size: 0.75rem; }}
+  .ps-vitals {{ grid-template-columns: repeat(5, 1fr); padding: 8px 10px; font-size: 0.75rem; }}
+  .ps-vitals .ps-value {{ font-size: 1.3rem; }}
 }}
 """

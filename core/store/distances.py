@@ -1,7 +1,7 @@
 """How far the cells of each target lie from the controls: energy distances in principal components.
 
 The only place that asks for many genes of a cell at once. Values lie gene-major, so chunks of cells are put together
-from their tiles; memory is a chunk of cells, and what is kept of the tiles as it is stored, at most 400 MB.
+from their tiles; memory is a chunk of cells, and what is kept of the tiles as it is stored, at most 150 MB.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 PCA_CELLS = 5_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 1_000
-KEPT_BYTES = 400_000_000  # of stored values that are kept in memory rather than decoded twice
+KEPT_BYTES = 150_000_000  # of stored values that are kept in memory rather than decoded twice
 
 
 def distances_to_controls(

@@ -21,6 +21,7 @@ from core.ui.picks import Picks
 from core.ui.state import PageView, View
 from core.views.compared import Compared
 from core.views.genes import GenesView
+from core.views.markup import vitals_as_html
 from core.views.parts import Note, Vital
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_html, escape_markdown, plain
@@ -101,13 +102,8 @@ def note_box(note: Note) -> None:
 
 def vitals(numbers: Sequence[Vital], key: str = "vitals") -> None:
     """The strip of numbers under the headline: label, value, context."""
-    with st.container(border=True, key=key), st.grid(len(numbers), min_column_width=140, gap="small") as grid:
-        for vital in numbers:
-            with grid.cell(), st.container(gap=None):
-                st.metric(vital.label, vital.value, help=vital.help or None)
-                st.caption(f":orange[:material/warning:] {vital.context}" if vital.warn else vital.context)
-                if vital.beside:
-                    st.caption(vital.beside)
+    with st.container(border=True, key=key):
+        st.html(vitals_as_html(numbers, with_help=True))
 
 
 def paint_first() -> None:

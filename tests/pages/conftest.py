@@ -1,8 +1,10 @@
 """Pages as AppTest opens them: over a small screen with planted effects, built once for all tests."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import streamlit as st
@@ -60,3 +62,16 @@ def words(page: AppTest) -> str:
     """All that a page says in text, messages included."""
     kinds = (page.title, page.header, page.markdown, page.caption, page.error, page.warning, page.info)
     return "\n".join(element.value for kind in kinds for element in kind)
+
+
+class Shown(NamedTuple):
+    """A number under the headline as the page shows it."""
+
+    label: str
+    value: str
+
+
+def vitals(page: AppTest) -> list[Shown]:
+    """The numbers of a page's strips, in order."""
+    strip = r'<dt>(.*?)(?: <span class="ps-help".*?)?</dt><dd class="ps-value">(.*?)</dd>'
+    return [Shown(*found) for element in page.get("html") for found in re.findall(strip, element.proto.body)]

@@ -3,7 +3,7 @@
 import pytest
 
 from core.store import build_study
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
 from tests.views.compare_screens import compare_screen
 
@@ -37,7 +37,7 @@ def test_without_a_choice_the_strongest_target_stands_beside_its_nearest(page):
     assert not shown.exception and not shown.error
     a, b = shown.selectbox(key="a").value, shown.selectbox(key="b").value
     assert shown.title[0].value == f"{a} and {b}"
-    assert [m.label for m in shown.metric[:3]] == ["Similarity, r", "Replicates agree, r", "Change in both"]
+    assert [m.label for m in vitals(shown)[:3]] == ["Similarity, r", "Replicates agree, r", "Change in both"]
 
 
 def test_the_address_names_both_targets_in_any_case_and_the_view(page):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.store import build_study
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.usefixtures("study_root")
@@ -32,10 +32,10 @@ def test_the_headline_and_five_numbers_say_what_is_known_of_the_gene(open_page):
     page = open_page("gene", gene="GENE2")
 
     assert "**1 knock-down of 5 moves it**" in page.markdown[0].value
-    assert [number.label for number in page.metric] == [
+    assert [number.label for number in vitals(page)] == [
         "Mean in controls", "Cells that show it", "Moved by", "Transcript left", "Strength",
     ]  # fmt: skip
-    assert page.metric[2].value == "1"
+    assert vitals(page)[2].value == "1"
 
 
 @pytest.mark.parametrize("typed", ["gene2", " GENE2 ", "ENSG00090000002", "ENSG00090000002.7"])

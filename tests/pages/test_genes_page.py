@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.store import build_study
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.usefixtures("study_root")
@@ -21,10 +21,10 @@ def test_the_quadrants_are_the_vitals_and_add_up_to_the_genes_that_are_seen(open
 
     assert not page.exception and not page.error
     assert page.title[0].value == "Genes"
-    assert [number.label for number in page.metric] == [
+    assert [number.label for number in vitals(page)] == [
         "Informative", "Housekeeping", "Rare signal", "Little information",
     ]  # fmt: skip
-    assert sum(int(number.value) for number in page.metric) == 44
+    assert sum(int(number.value) for number in vitals(page)) == 44
 
 
 def test_the_picked_gene_stands_beside_the_cloud_with_what_moves_it(open_page):
@@ -50,7 +50,7 @@ def test_a_gene_that_is_picked_elsewhere_is_in_the_address(open_page):
 def test_cuts_in_the_address_move_the_quadrants(open_page):
     page = open_page("genes", mean_cut="0", dispersion_cut="-50")
 
-    assert page.metric[0].value == "44"
+    assert vitals(page)[0].value == "44"
     assert "medians" not in words(page)
 
 
@@ -78,7 +78,7 @@ def test_the_table_holds_every_gene_and_can_be_cut_to_a_quadrant(open_page):
     page = open_page("genes", rows="rare signal")
 
     assert len(whole) == 45
-    assert len(page.dataframe[0].value) == int(page.metric[2].value)
+    assert len(page.dataframe[0].value) == int(vitals(page)[2].value)
     assert set(page.dataframe[0].value["quadrant"]) == {"rare signal"}
 
 

@@ -19,7 +19,7 @@ from core.store.study_ref import Standing
 from core.ui.kept_views import kept_figure, view_of
 from core.views import compare_map, perturbation_view
 from core.views.subjects import SUBJECTS, Asked
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_gmt_of_other_genes_is_said_in_the_card_and_the_page_stands(open_page,
     page = open_page("perturbation", target=gmt[0])
 
     assert "The study measures none of the 200 genes in these sets" in page.error[0].value
-    assert page.metric[0].label == "Transcript left" and page.dataframe
+    assert vitals(page)[0].label == "Transcript left" and page.dataframe
 
 
 def test_a_file_that_is_no_gmt_and_a_path_outside_are_refused_in_the_dialog(root, tmp_path, monkeypatch):

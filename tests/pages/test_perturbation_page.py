@@ -6,7 +6,7 @@ import pytest
 
 from core.figures import FIGURES
 from core.store import build_study
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
 
 pytestmark = pytest.mark.usefixtures("study_root")
@@ -36,10 +36,10 @@ def test_the_headline_says_what_is_left_of_the_transcript_and_how_many_genes_cha
 def test_five_numbers_stand_under_the_headline_and_none_is_longer_than_nine_characters(open_page):
     page = open_page("perturbation", target="GENE7")
 
-    assert [number.label for number in page.metric] == [
+    assert [number.label for number in vitals(page)] == [
         "Transcript left", "Cells", "Genes changed", "Strength", "Can I trust it?",
     ]  # fmt: skip
-    assert max(len(number.value) for number in page.metric) <= 9
+    assert max(len(number.value) for number in vitals(page)) <= 9
 
 
 def test_a_knockdown_lowers_its_own_gene_and_raises_the_gene_that_answers(open_page):

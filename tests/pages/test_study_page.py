@@ -6,7 +6,7 @@ import pytest
 
 from core import store
 from core.jobs import queue, table
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
 
 
@@ -45,7 +45,7 @@ def test_the_page_says_what_is_in_the_file_and_how_it_was_read(open_page):
 
     assert not page.exception
     assert page.markdown[0].value.startswith("**5 targets in 900 cells.**")
-    assert [number.label for number in page.metric] == ["Cells", "Controls", "Genes", "Targets", "Batches"]
+    assert [number.label for number in vitals(page)] == ["Cells", "Controls", "Genes", "Targets", "Batches"]
     roles = page.table[0].value
     assert "target\\_gene" in roles.to_string() or "target_gene" in roles.to_string()
     assert "non-targeting" in roles.to_string()
@@ -228,7 +228,7 @@ def test_a_file_that_is_gone_is_said_and_its_tables_are_shown(open_page, tmp_pat
     page = open_page("study")
 
     assert "no longer at" in page.info[0].value
-    assert page.metric[0].value == "900"
+    assert vitals(page)[0].value == "900"
 
 
 def test_names_out_of_the_file_are_shown_letter_by_letter(open_page, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from core.jobs import queue
 from core.store import build_study, list_studies, open_study
-from tests.pages.conftest import words
+from tests.pages.conftest import vitals, words
 
 pytestmark = pytest.mark.usefixtures("study_root")
 
@@ -32,7 +32,7 @@ def test_the_numbers_are_those_of_the_subset(open_page, subset):
 
     n = subset.targets["n_cells"]["GENE3"]
     assert n < open_study(subset.id).targets["n_cells"]["GENE3"]
-    assert f"{n} cells" in words(page) or any(metric.value == str(n) for metric in page.metric)
+    assert f"{n} cells" in words(page) or any(metric.value == str(n) for metric in vitals(page))
 
 
 def test_the_whole_study_is_one_click_away(open_page, subset):

@@ -62,6 +62,7 @@ check: $(DEV_STAMP)
 	$(BIN)/cog --check $(wildcard README.md ARCHITECTURE.md)
 
 fix: $(DEV_STAMP)
+	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/cog -r $(wildcard README.md ARCHITECTURE.md)

@@ -74,7 +74,9 @@ def layouts(inputs: dict[str, Any]) -> str:
 
 def reading_gzip(found: dict[str, dict[str, float]]) -> str:
     """Compressed values, beside h5py."""
-    rows = [f"{name} | {t['ours']:.2f} s | {t['h5py']:.2f} s | {t['h5py'] / t['ours']:.1f}x" for name, t in found.items()]
+    rows = [
+        f"{name} | {t['ours']:.2f} s | {t['h5py']:.2f} s | {t['h5py'] / t['ours']:.1f}x" for name, t in found.items()
+    ]
     return table("compression | ours | h5py | faster", rows)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,10 +32,20 @@ class Settings(BaseSettings):
     upload_limit_mb: int = 4096
     threads: int = Field(default_factory=lambda: min(16, os.cpu_count() or 1))
 
+    @field_validator("data_root")
+    @classmethod
+    def _at_home(cls, data_root: Path) -> Path:
+        return data_root.expanduser()
+
     @property
     def folders(self) -> list[Path]:
         """The configured data folders, resolved."""
         return [Path(folder).expanduser().resolve() for folder in self.data_folders.split(os.pathsep) if folder]
+
+
+def root_or_default(given: str | Path | None) -> Path:
+    """The data root that a caller gave, as text or path, ``~`` being the home folder; else the configured one."""
+    return Path(given).expanduser() if given else settings().data_root
 
 
 @lru_cache(maxsize=1)

@@ -150,7 +150,7 @@ def qq_caption(view: QQView, **_: Any) -> str:
     if view.worst_guide:
         sentences.append(f"Dashed curve: the control guide that calls most genes, {number(view.worst_calls)}.")
     if view.stratified:
-        sentences.append("The target is tested within strata, controls without regard to them.")
+        sentences.append("Target and controls are tested within strata.")
     if view.left_out_of_totals:
         sentences.append("Controls are compared with totals of all genes.")
     if over := beyond(view):

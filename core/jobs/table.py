@@ -109,7 +109,7 @@ class Job:
 
 def data_root() -> Path:
     """The data root of this process, absolute."""
-    return settings().data_root.expanduser().resolve()
+    return settings().data_root.resolve()
 
 
 def logs_folder(root: Path) -> Path:

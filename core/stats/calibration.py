@@ -14,6 +14,7 @@ from core.schema import FDR_THRESHOLD
 from core.stats.fdr import benjamini_hochberg
 from core.stats.groups import Groups
 from core.stats.ranksum import log10_p
+from core.stats.strata import van_elteren
 
 SETS_A_SIZE = 20
 RANKS_KEPT = 200
@@ -31,18 +32,46 @@ class ControlSets:
         Cells of every set.
     members
         Which rank codes make up a set, shape ``(n_sets, n_codes)``, 0 or 1.
+    stratum
+        Stratum of every rank code, shape ``(n_codes,)``.
+    cells_within
+        Cells of every set in every stratum, shape ``(n_sets, n_strata)``.
     """
 
     kind: list[str]
     name: list[int]
     n_cells: np.ndarray
     members: np.ndarray
+    stratum: np.ndarray
+    cells_within: np.ndarray
 
     def log10_p(self, u: np.ndarray, tie: np.ndarray, n_control: int) -> np.ndarray:
         """log10 p of every set against the other controls; u (genes, codes), tie (genes,) over all controls."""
         n = self.n_cells.astype(float)
         against_others = u @ self.members.T - n**2 / 2
         return log10_p(against_others, n, n_control - n, tie[:, None])
+
+    def log10_p_within(self, u: np.ndarray, tie: np.ndarray, control_cells: np.ndarray) -> np.ndarray:
+        """The same within strata, by van Elteren's test.
+
+        Parameters
+        ----------
+        u
+            U of every code against the controls of its stratum, shape ``(genes, codes)``.
+        tie
+            Tie sums of the controls of every stratum, shape ``(genes, strata)``.
+        control_cells
+            Controls of every stratum, shape ``(strata,)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(genes, sets)``; NaN where no stratum holds both a set's cells and other controls.
+        """
+        n = self.cells_within.astype(float)
+        of_stratum = [self.stratum == s for s in range(n.shape[1])]
+        of_set = np.stack([u[:, here] @ self.members[:, here].T for here in of_stratum], axis=-1)
+        return van_elteren(of_set - n**2 / 2, n, control_cells - n, tie[:, None])[0]
 
 
 def control_sets(groups: Groups) -> ControlSets:
@@ -65,7 +94,9 @@ def control_sets(groups: Groups) -> ControlSets:
             rows.append(is_control & (leaf >= k * size) & (leaf < (k + 1) * size))
         size *= 2
     members = np.array(rows, float).reshape(len(rows), leaf.size)
-    return ControlSets(kinds, names, (members @ groups.code_cells).astype(np.int64), members)
+    in_stratum = np.equal.outer(groups.code_stratum, np.arange(groups.n_strata)) * groups.code_cells[:, None]
+    within = (members @ in_stratum).astype(np.int64)
+    return ControlSets(kinds, names, within.sum(axis=1), members, groups.code_stratum, within)
 
 
 def sets_that_call(log10_p: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from core.data.source import Source
 from core.errors import DamagedStoreError, InvalidValuesError, RolesError
 from core.jobs.locks import build_lock
 from core.schema import CONTROL, Roles
-from core.settings import settings
+from core.settings import root_or_default, settings
 from core.store.files import UNFINISHED, check_manifest, storage_errors
 from core.store.layout import study_folder, tables_key, values_folder
 from core.store.records import merged, read_study_json, state_of_file, write_study_json
@@ -33,7 +33,7 @@ from core.store.values import GeneMajor, Report, turn
 def build_study(
     path: str | Path,
     *,
-    data_root: Path | None = None,
+    data_root: str | Path | None = None,
     report: Report | None = None,
     remember: bool = False,
     **overrides: Any,
@@ -72,7 +72,7 @@ def build_study(
     """
     report = report or _say_nothing
     threads = worker_threads(settings().threads)
-    with open_source(path) as source, storage_errors(data_root or settings().data_root):
+    with open_source(path) as source, storage_errors(root_or_default(data_root)):
         folder = study_folder(source.fingerprint(), data_root)
         if overrides.get("subset") and (remember or not read_study_json(folder)):
             whole = {name: value for name, value in overrides.items() if name != "subset"}

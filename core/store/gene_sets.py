@@ -17,7 +17,7 @@ from core import __version__
 from core.data.gene_sets import MOST_BYTES, GeneSets, MeasuredSets, gmt_text, measured_sets, parse_gmt, read_gmt
 from core.errors import DamagedStoreError, GeneSetError
 from core.jobs.locks import build_lock
-from core.settings import settings
+from core.settings import root_or_default
 from core.store.files import storage_errors, unfinished_folder
 from core.store.study import Study
 
@@ -88,14 +88,14 @@ OFFERS = (
 """What can be fetched: human symbols, licences that allow anyone to use them."""
 
 
-def collections(data_root: Path | None = None) -> list[Collection]:
+def collections(data_root: str | Path | None = None) -> list[Collection]:
     """All collections that are kept, by name."""
     folder = _root(data_root)
     found = [_record(path) for path in folder.glob(f"*/{RECORD}")] if folder.is_dir() else []
     return sorted((record for record in found if record), key=lambda record: (record.name.lower(), record.id))
 
 
-def collection_named(text: str, data_root: Path | None = None) -> Collection:
+def collection_named(text: str, data_root: str | Path | None = None) -> Collection:
     """The collection of this name or id.
 
     Raises
@@ -111,7 +111,9 @@ def collection_named(text: str, data_root: Path | None = None) -> Collection:
     return found
 
 
-def keep(content: Path | bytes, name: str, source: str, licence: str = "", data_root: Path | None = None) -> Collection:
+def keep(
+    content: Path | bytes, name: str, source: str, licence: str = "", data_root: str | Path | None = None
+) -> Collection:
     """Read a GMT and keep it; the record of what is kept.
 
     Parameters
@@ -167,7 +169,7 @@ def collection_name(file: str) -> str:
     return name or "gene sets"
 
 
-def fetch(offer: Offer, data_root: Path | None = None) -> Collection:
+def fetch(offer: Offer, data_root: str | Path | None = None) -> Collection:
     """Fetch a public collection and keep it. Asked for is its address alone: nothing of any study is sent.
 
     Raises
@@ -196,7 +198,7 @@ def _download(offer: Offer) -> bytes:
     return content
 
 
-def measured(study: Study, collection: Collection | GeneSets, data_root: Path | None = None) -> MeasuredSets:
+def measured(study: Study, collection: Collection | GeneSets, data_root: str | Path | None = None) -> MeasuredSets:
     """A collection in terms of a study's genes.
 
     Raises
@@ -225,8 +227,8 @@ def kept_sets(collection_id: str, root: Path) -> GeneSets:
         raise DamagedStoreError(f"The gene sets in {root / collection_id} are damaged. Give them again.") from error
 
 
-def _root(data_root: Path | None) -> Path:
-    return (data_root or settings().data_root) / "gene_sets"
+def _root(data_root: str | Path | None) -> Path:
+    return root_or_default(data_root) / "gene_sets"
 
 
 def _record(path: Path) -> Collection | None:
@@ -237,7 +239,7 @@ def _record(path: Path) -> Collection | None:
         return None
 
 
-def _free_name(name: str, data_root: Path | None) -> str:
+def _free_name(name: str, data_root: str | Path | None) -> str:
     """The name, numbered where another collection has it."""
     taken = {c.name for c in collections(data_root)}
     fresh, k = name, 2

@@ -19,7 +19,7 @@ def gene_table(inputs: TableInputs, groups: Groups, swept: Swept, sums: GroupSum
     n = groups.order.size
     found, has_counts = swept.genes, inputs.values.kind is Values.COUNTS
     counts = {name: found[name] if has_counts else np.nan for name in ("max", "min")}
-    total = found["sum_counts"]
+    total, is_random = found["sum_counts"], np.array(swept.sets.kind) == "random"
     table = pd.DataFrame(
         {
             "gene_id": inputs.gene_ids,
@@ -33,7 +33,7 @@ def gene_table(inputs: TableInputs, groups: Groups, swept: Swept, sums: GroupSum
             / max((total if has_counts else found["sum_normalized"]).sum(), 1e-300),
             "sum_normalized": found["sum_normalized"],
             "sum_normalized_squared": found["sum_normalized_squared"],
-            "n_random_sets_call": sets_that_call(swept.calibration[np.array(swept.sets.kind) == "random"]),
+            "n_random_sets_call": sets_that_call(swept.calibration[is_random]),
         },
         index=pd.Index(inputs.symbols, name="gene"),
     )
@@ -41,5 +41,7 @@ def gene_table(inputs: TableInputs, groups: Groups, swept: Swept, sums: GroupSum
     dispersions.index = table.index
     table = pd.concat([table, dispersions], axis=1)
     t = groups.n_targets
+    if swept.calibration_within is not None:
+        table["n_random_sets_call_stratified"] = sets_that_call(swept.calibration_within[is_random])
     table["control_mean"] = sums.row("sum_normalized", t) / max(groups.target_cells[t], 1)
     return table

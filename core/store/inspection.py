@@ -35,7 +35,7 @@ class Inspection:
     simulated: bool
 
 
-def inspect(path: str | Path, *, data_root: Path | None = None, **overrides: Any) -> Inspection:
+def inspect(path: str | Path, *, data_root: str | Path | None = None, **overrides: Any) -> Inspection:
     """Look at a file: its id and its roles as read, corrected by what the user said before and by ``overrides``.
 
     Raises

@@ -11,14 +11,14 @@ import json
 from pathlib import Path
 
 from core.schema import Roles, Values
-from core.settings import settings
+from core.settings import root_or_default
 from core.store.tables import TABLES_VERSION
 from core.store.values import VALUES_VERSION
 
 
-def study_folder(study_id: str, data_root: Path | None) -> Path:
+def study_folder(study_id: str, data_root: str | Path | None) -> Path:
     """The folder of a study, there or not; None is the data root of the settings."""
-    return (data_root or settings().data_root) / "studies" / study_id
+    return root_or_default(data_root) / "studies" / study_id
 
 
 def tables_key(roles: Roles) -> str:

@@ -10,7 +10,7 @@ from core.store.records import list_studies, read_study_json
 from core.store.study import Study
 
 
-def open_study(path_or_id: str | Path, *, data_root: Path | None = None, **overrides: Any) -> Study:
+def open_study(path_or_id: str | Path, *, data_root: str | Path | None = None, **overrides: Any) -> Study:
     """Open a study by its id or name, or by its file, which is built on first use.
 
     Parameters

@@ -10,7 +10,7 @@ from core.data.file_set import files_of_set
 from core.data.reading import open_source
 from core.data.source import Source
 from core.errors import UnknownStudyError, UnreadableFileError
-from core.settings import settings
+from core.settings import root_or_default
 from core.store.files import storage_errors, write_text_atomically
 from core.store.layout import study_folder
 
@@ -39,9 +39,9 @@ class StudyRecord:
     built_at: float
 
 
-def list_studies(data_root: Path | None = None) -> list[StudyRecord]:
+def list_studies(data_root: str | Path | None = None) -> list[StudyRecord]:
     """All studies of a data root, by name."""
-    folder = (data_root or settings().data_root) / "studies"
+    folder = root_or_default(data_root) / "studies"
     found = [study_record(path) for path in folder.glob("*/study.json")] if folder.is_dir() else []
     return sorted((record for record in found if record), key=lambda record: (record.name.lower(), record.id))
 
@@ -65,7 +65,7 @@ def study_record(path: Path) -> StudyRecord | None:
     )  # fmt: skip
 
 
-def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: Path | None = None) -> None:
+def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: str | Path | None = None) -> None:
     """Remember corrected roles; the next build uses them."""
     folder = study_folder(study_id, data_root)
     record = read_study_json(folder)

@@ -137,6 +137,11 @@ class Study:
         return self._table("control_p")
 
     @cached_property
+    def control_p_stratified(self) -> pd.DataFrame:
+        """The same within strata; only a study with strata has it."""
+        return self._table("control_p_stratified")
+
+    @cached_property
     def totals_histogram(self) -> pd.DataFrame:
         """Cells by their total of counts."""
         return self._table("totals")

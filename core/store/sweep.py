@@ -95,8 +95,8 @@ class Swept:
         where the gene is not measured.
     own_guides
         The same in the cells of every guide group, of the gene that its target names.
-    calibration
-        log10 p of every control set, shape ``(sets, genes)``.
+    calibration, calibration_within
+        log10 p of every control set, pooled and within strata, shape ``(sets, genes)``; None without strata.
     sets
         Those control sets.
     """
@@ -106,6 +106,7 @@ class Swept:
     own_control: np.ndarray
     own_guides: np.ndarray
     calibration: np.ndarray
+    calibration_within: np.ndarray | None
     sets: ControlSets
 
 
@@ -252,6 +253,7 @@ class _RunResult:
     ends: np.ndarray  # (genes, 4)
     effects: dict[str, np.ndarray]  # each (genes, T + 1): targets, then all perturbed cells together
     calibration: np.ndarray  # (genes, sets)
+    calibration_within: np.ndarray | None
 
 
 class _Visit:
@@ -292,12 +294,15 @@ class _Visit:
         within = plan.batches.means(in_batches)
         effects = _pooled_effects(plan, targets, ranks)
         effects |= {"delta_within_batch": within.delta, "delta_within_batch_se": within.error}
+        n_control = int(groups.target_cells[groups.n_targets])
+        calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
+        within_strata = None
         if plan.strata:
             logged, ratio = (plan.strata.means(sums) for sums in in_strata)
             effects |= _stratified_effects(plan, logged, ratio, ranks)
-        n_control = int(groups.target_cells[groups.n_targets])
-        calibration = plan.sets.log10_p(ranks.u, ranks.tie[:, -1, 0], n_control)
-        return _RunResult(targets, guides, folds, ends, effects, calibration)
+            controls = plan.ranks.group_cells[-1]
+            within_strata = plan.sets.log10_p_within(ranks.u_within, ranks.tie_within[:, -1], controls)
+        return _RunResult(targets, guides, folds, ends, effects, calibration, within_strata)
 
     def _gathered(self, blocks: range) -> Iterator[tuple[slice, _Few]]:
         """A few genes at a time, with their places in the run."""
@@ -396,6 +401,7 @@ class _Tables:
         self._pooled = map_arrays(folder / "pooled.h5ad", "layers", writable=True)
         self._kept = 0
         self._calibration = np.empty((len(sets.kind), n_genes), np.float32)
+        self._calibration_within = np.empty_like(self._calibration) if groups.n_strata > 1 else None
         self._ends, self._all = np.empty((n_genes, 4)), np.empty((n_genes, len(FIELDS)))
         self._own_target, self._own_control = np.full((2, t, len(FIELDS)), np.nan)
         self._own_guides = np.full((groups.guide_target.size, len(FIELDS)), np.nan)
@@ -415,6 +421,8 @@ class _Tables:
         """Keep in memory what is a few numbers a gene."""
         t = self._groups.n_targets
         self._calibration[:, genes] = run.calibration.T
+        if self._calibration_within is not None and run.calibration_within is not None:
+            self._calibration_within[:, genes] = run.calibration_within.T
         self._ends[genes] = run.ends
         self._all[genes, :-1] = run.targets.sum(axis=1)[:, :-1]
         self._all[genes, -1] = run.targets[..., -1].max(axis=1)
@@ -447,6 +455,7 @@ class _Tables:
             self._own_control,
             self._own_guides,
             self._calibration,
+            self._calibration_within,
             self._sets,
         )
 

@@ -7,7 +7,7 @@ effects.h5ad, pooled.h5ad
     (a target) and a column (a gene) are both read straight from a memory map.
 moments.h5
     Sums of every target (the last is control), target x guide, target x fold of batches; see core.store.group_sums.
-genes, targets, guides, batches, strata, control_sets, control_p, totals, genes_seen (.parquet)
+genes, targets, guides, batches, strata, control_sets, control_p, control_p_stratified, totals, genes_seen (.parquet)
     Small tables, as in ``Study``.
 cells.npz
     Codes of every cell's target, guide, batch and stratum, for sweeps on demand.
@@ -41,7 +41,7 @@ from core.store.table_inputs import TableInputs
 from core.store.target_table import pooled_table, target_table
 from core.store.values import Report
 
-TABLES_VERSION = 7
+TABLES_VERSION = 8
 SEED = 0
 
 
@@ -110,6 +110,8 @@ def _write_small_tables(
         "totals": histogram(inputs.values.totals, groups),
         "genes_seen": histogram(inputs.values.genes_seen.astype(float), groups),
     }
+    if swept.calibration_within is not None:
+        small["control_p_stratified"] = smallest_p(swept.calibration_within)
     for name, table in small.items():
         table.to_parquet(folder / f"{name}.parquet")
     np.savez_compressed(

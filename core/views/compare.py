@@ -21,7 +21,7 @@ from core.views.compared import (
     profile,
     side_by_side,
 )
-from core.views.control_sets import most_that_controls_give
+from core.views.control_sets import most_that_controls_give, sets_by_test
 from core.views.dominance import DOMINANT_SHARE
 from core.views.methods import methods_of
 from core.views.parts import Note, Vital
@@ -252,15 +252,15 @@ def vitals(
             f"{found['alike']:,} alike, {found['unlike']:,} opposite; {found['x_alone']:,} change with {name(pair[0])} "
             f"alone, {found['y_alone']:,} with {name(pair[1])} alone. Control sets of either size, against the other "
             f"controls, call at most so many genes at FDR < {FDR_THRESHOLD:g}.",
-            beside=_controls_give(study, pair),
+            beside=_controls_give(sets_by_test(study, ready.stratified), study, pair),
         ),
         _moves(*pair, moves[0]),
         _moves(pair[1], pair[0], moves[1]),
     )
 
 
-def _controls_give(study: Any, pair: tuple[str, str]) -> str:
-    most = most_that_controls_give(study.control_sets, study.targets["n_cells"][list(pair)].to_numpy())
+def _controls_give(sets: pd.DataFrame, study: Any, pair: tuple[str, str]) -> str:
+    most = most_that_controls_give(sets, study.targets["n_cells"][list(pair)].to_numpy())
     if not all(math.isfinite(n) for n in most):
         return ""
     return f"control sets up to {' and '.join(text.number(n) for n in most)}"

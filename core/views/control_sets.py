@@ -62,6 +62,14 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
     return Calibration(**found)
 
 
+def sets_by_test(study: Any, stratified: bool) -> pd.DataFrame:
+    """The study's control sets with what they call by the test that is shown, pooled or within strata."""
+    sets: pd.DataFrame = study.control_sets
+    if stratified and "n_significant_stratified" in sets:
+        return sets.assign(n_significant=sets["n_significant_stratified"])
+    return sets
+
+
 def sets_of_size(control_sets: pd.DataFrame, n_cells: float) -> pd.DataFrame:
     """The random control sets of about ``n_cells`` cells.
 

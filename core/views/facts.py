@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.errors import OptionError
 from core.schema import ALL_PERTURBED, FDR_THRESHOLD
-from core.views.control_sets import Calibration, calibration
+from core.views.control_sets import Calibration, calibration, sets_by_test
 from core.views.dominance import Dominance, dominant_gene
 from core.views.effects import check_thresholds, gene_table, next_door, over_genes_seen
 from core.views.power import FEW_CELLS, TOO_FEW_CELLS, detectable_fold
@@ -204,8 +204,8 @@ class Facts:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """What control sets of about this size give."""
-        return calibration(self.study.control_sets, self.n_target)
+        """What control sets of about this size give, by the test that is shown."""
+        return calibration(sets_by_test(self.study, self.stratified), self.n_target)
 
     @property
     def significant_here(self) -> int:

@@ -329,7 +329,8 @@ def _moved_by_controls(facts: GeneFacts) -> str:
     n_sets = int((facts.study.control_sets["kind"] == "random").sum())
     if not n_sets:
         return ""
-    calls = int(facts.study.genes.at[facts.gene, "n_random_sets_call"])
+    column = "n_random_sets_call_stratified" if facts.stratified else "n_random_sets_call"
+    calls = int(facts.study.genes.at[facts.gene, column])
     return f"{text.number(calls) if calls else 'none'} of {text.plural(n_sets, 'control set')} {_calls(calls)} it"
 
 

@@ -358,10 +358,10 @@ def calibration_sentence(facts: Facts) -> str:
         return "No control set could be drawn, so it is not known how many genes chance gives here."
     who = "these cells call" if facts.is_pooled else "this target calls"
     here = f"At FDR < 0.05 {who} {text.plural(facts.significant_here, 'gene')}."
-    pooled = [f"Controls are compared without regard to {name(facts.stratum_word)}."] if facts.stratified else []
-    pooled += ["Control sets are counted over all measured genes."] if facts.seen_in else []
-    pooled += ["Controls are compared with totals of all genes."] if facts.left_out_of_totals else []
-    return " ".join([here, *_random_sets(found, facts.n_target), *_control_guides(found, facts.n_genes), *pooled])
+    how = [f"Controls too are compared within {name(facts.stratum_word)}."] if facts.stratified else []
+    how += ["Control sets are counted over all measured genes."] if facts.seen_in else []
+    how += ["Controls are compared with totals of all genes."] if facts.left_out_of_totals else []
+    return " ".join([here, *_random_sets(found, facts.n_target), *_control_guides(found, facts.n_genes), *how])
 
 
 def _random_sets(found: Calibration, n_target: int) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.stats.calibration import ranks_kept
 from core.views.about import AboutTarget, about_target
-from core.views.control_sets import sets_of_size, sets_words
+from core.views.control_sets import sets_by_test, sets_of_size, sets_words
 from core.views.perturbation import PerturbationView
 
 
@@ -53,14 +53,15 @@ def qq_view(study: Any, view: PerturbationView) -> QQView:
     study
         The study.
     view
-        The target's page: its test, pooled or within strata, is the one that is shown. Control sets are always
-        compared without regard to strata.
+        The target's page: its test, pooled or within strata, is the one that is shown, of control sets too.
     """
     points = target_points(view)
-    sets = sets_of_size(study.control_sets, view.n_target)
-    guides = study.control_sets[study.control_sets["kind"] == "guide"]
+    every = sets_by_test(study, view.stratified)
+    sets = sets_of_size(every, view.n_target)
+    guides = every[every["kind"] == "guide"]
     worst = guides["n_significant"].idxmax() if len(guides) else None
-    controls = control_curves(study.control_p, sets.index.to_numpy(), worst, study.n_genes)
+    kept = study.control_p_stratified if view.stratified else study.control_p
+    controls = control_curves(kept, sets.index.to_numpy(), worst, study.n_genes)
     return QQView(
         **about_target(view),
         points=points,

@@ -11,7 +11,7 @@ from core.schema import ALL_PERTURBED
 from core.views import text
 from core.views.about import crumb
 from core.views.care import FEW_NOTE, needing_care
-from core.views.control_sets import most_that_controls_give
+from core.views.control_sets import most_that_controls_give, sets_by_test
 from core.views.dominance import DOMINANT_SHARE
 from core.views.methods import Methods, study_methods
 from core.views.parts import Care, Note, Vital
@@ -138,7 +138,7 @@ def study_view(study: Any) -> StudyView:
         totals_histogram=study.totals_histogram,
         genes_seen_histogram=study.genes_seen_histogram,
         batches=study.batches,
-        control_sets=study.control_sets,
+        control_sets=sets_by_test(study, study.stratified_default),
         detectable=detectable,
         methods=study_methods(study),
     )
@@ -325,7 +325,8 @@ def targets_shown(study: Any) -> pd.DataFrame:
         for column in ("n_significant", "n_changed", "n_up", "n_down"):
             if f"{column}_stratified" in table:
                 table[column] = table[f"{column}_stratified"]
-    table["controls_give"] = most_that_controls_give(study.control_sets, table["n_cells"].to_numpy())
+    sets = sets_by_test(study, study.stratified_default)
+    table["controls_give"] = most_that_controls_give(sets, table["n_cells"].to_numpy())
     table["strength"] = [strength_class(int(n)) for n in table["n_significant"]]
     table["outcome"] = [_outcome(str(target), row) for target, row in table.iterrows()]
     table.insert(0, "target", table.index.astype(str))

@@ -104,8 +104,11 @@ class Reference:
 
     def van_elteren(self, target: str, column: str) -> pd.DataFrame:
         """ln p and AUC of van Elteren's test by rank sums within strata; one row a gene."""
+        return self.van_elteren_of(self.cells(target), self.cells(CONTROL), column)
+
+    def van_elteren_of(self, t: np.ndarray, c: np.ndarray, column: str) -> pd.DataFrame:
+        """The same of any cells against others."""
         group, rows = self.obs[column].astype(str).to_numpy(), []
-        t, c = self.cells(target), self.cells(CONTROL)
         shared = [g for g in np.unique(group) if (t & (group == g)).any() and (c & (group == g)).any()]
         for x in self.ratios.T:
             shift = variance = pairs = 0.0

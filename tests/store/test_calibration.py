@@ -27,6 +27,30 @@ def test_a_control_guide_is_tested_against_the_other_controls(name, request):
         assert row["n_significant"] == (stats.false_discovery_control(np.exp(log_p)) < 0.05).sum()
 
 
+def test_within_strata_a_control_guide_is_tested_by_van_elterens_test(stratified):
+    control = stratified.expected.cells("non-targeting")
+    guides = stratified.screen.obs["guide_id"].to_numpy(object)
+    table = stratified.study.control_sets
+    for guide, row in table[table["kind"] == "guide"].set_index("name").iterrows():
+        mine = control & (guides == guide)
+        log_p = stratified.expected.van_elteren_of(mine, control & ~mine, "cell_type")["log_p"]
+        assert row["n_significant_stratified"] == (stats.false_discovery_control(np.exp(log_p)) < 0.05).sum()
+        kept = stratified.study.control_p_stratified.loc[table.index[table["name"] == guide][0]]
+        assert kept["1"] * np.log(10) == pytest.approx(log_p.min(), rel=1e-5)
+
+
+def test_a_control_guide_of_one_stratum_calls_no_gene_within_strata(build):
+    screen = small_screen(1200, 60, seed=3)
+    control = screen.obs["target_gene"].to_numpy(object) == "non-targeting"
+    guide = screen.obs["guide_id"].to_numpy(object)
+    stimulated = (guide == "non-targeting_g2") | (np.arange(1200) % 2 == 0)
+    screen.obs["condition"] = np.where(stimulated, "stimulated", "resting")
+    screen.counts[np.ix_(stimulated, np.arange(20))] *= 3
+    table = build(screen, stratum_col="condition").control_sets
+    calls = table[table["kind"] == "guide"].set_index("name").loc["non-targeting_g2"]
+    assert control.sum() > 100 and calls["n_significant"] >= 10 and calls["n_significant_stratified"] == 0
+
+
 def test_p_of_every_set_is_scipys(plain):
     """Random sets too: U against all controls less n^2/2 is U against the others, ties included."""
     study, expected = plain.study, plain.expected

@@ -46,6 +46,16 @@ def test_a_moved_file_keeps_its_study(path, root, tmp_path, no_reading):
     assert open_study(first.id, data_root=root).path == moved
 
 
+def test_the_data_root_is_given_as_text_or_path_and_may_begin_at_home(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    built = build_study(str(path), data_root="~/studies here")
+
+    assert built.folder.parent == tmp_path / "studies here" / "studies"
+    assert open_study("mine", data_root=tmp_path / "studies here").id == built.id
+    assert [record.id for record in list_studies("~/studies here")] == [built.id]
+
+
 def test_a_changed_file_is_another_study_and_the_old_one_is_called_stale(path, root):
     first = build_study(path, data_root=root)
     adata = ad.read_h5ad(path)

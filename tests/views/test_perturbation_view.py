@@ -472,6 +472,16 @@ def test_making_a_view_leaves_the_study_s_own_table_alone():
 # ---------------------------------------------------------------------------------------- calibration and methods
 
 
+def test_control_sets_are_counted_by_the_test_that_is_shown():
+    study = fake_study(strata=True)
+    study.control_sets = study.control_sets.assign(n_significant_stratified=5)
+
+    within, pooled = (perturbation_view(study, "CONF1", stratified=choice).calibration for choice in (True, False))
+
+    assert "call a median of 5 and at most 5." in within and within.endswith("compared within condition.")
+    assert "call a median of 1 and at most 2." in pooled and "within" not in pooled
+
+
 def test_calibration_takes_the_random_sets_nearest_in_size_and_names_the_worst_control_guide():
     sentence = perturbation_view(STUDY, "ENSG00000172936").calibration
 

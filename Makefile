@@ -23,6 +23,7 @@ KERNELS := $(shell find core -name '_kernels.py' 2>/dev/null)
 WARM_STAMP := .venv/.warm-$(call hash,requirements.txt $(KERNELS))
 
 BROWSER = $(shell command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null | head -n 1)
+BROWSER_PACKAGES := chromium fonts-liberation libatomic1
 PYTEST_ARGS ?= -n 2
 
 .PHONY: help run test check fix bench bench-vcc clean
@@ -36,18 +37,18 @@ run: $(WARM_STAMP)
 
 test: $(DEV_STAMP) $(WARM_STAMP)
 	@missing=""
-	if [ -z "$(BROWSER)" ]; then
+	if [ -z "$(BROWSER)" ] || ! $(BIN)/playwright --version >/dev/null 2>&1; then
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-liberation >/dev/null
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(BROWSER_PACKAGES) >/dev/null
 		else
 			missing=yes
-			echo "No Chromium or Chrome was found, and only root can install one. These tests do not run:"
+			echo "No Chromium or Chrome that Playwright can drive was found, and only root can install one. These tests do not run:"
 			grep -rhoE '^def test_\w+' tests/browser | sed 's/^def /  /'
-			echo "To run them: sudo apt install chromium fonts-liberation. To go on without: SKIP_BROWSER=1 make test"
+			echo "To run them: sudo apt install $(BROWSER_PACKAGES). To go on without: SKIP_BROWSER=1 make test"
 		fi
 	fi
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore tests/browser
-	$(BIN)/python -m pytest tests/browser  # one browser at a time, beside nothing else
+	[ -n "$$missing" ] || $(BIN)/python -m pytest tests/browser  # one browser at a time, beside nothing else
 	if [ -n "$$missing" ] && [ -z "$${SKIP_BROWSER:-}" ]; then
 		echo "The browser tests did not run: not passed. SKIP_BROWSER=1 accepts that."
 		exit 1

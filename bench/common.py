@@ -2,10 +2,10 @@
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,15 @@ class Cost:
 
     Parameters
     ----------
-    seconds, processor_seconds
-        Wall and processor time.
+    seconds
+        Wall time.
     gigabytes
-        Peak memory of the largest process.
+        Peak memory of its process.
     output
         What it printed.
     """
 
     seconds: float
-    processor_seconds: float
     gigabytes: float
     output: str
 
@@ -47,12 +46,14 @@ class Cost:
 def run(command: Sequence[object]) -> Cost:
     """Run a command to its end and say what it took."""
     started = time.perf_counter()
-    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    output, errors = process.communicate()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{errors[-2000:]}")
-    return Cost(time.perf_counter() - started, before.ru_utime + before.ru_stime, before.ru_maxrss / 1e6, output)
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen([str(c) for c in command], stdout=output, stderr=errors)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        output.seek(0), errors.seek(0)
+        if os.waitstatus_to_exitcode(status):
+            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{errors.read()[-2000:]}")
+        return Cost(seconds, used.ru_maxrss / 1e6, output.read())
 
 
 def screen(cells: int) -> Path:

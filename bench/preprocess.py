@@ -23,7 +23,7 @@ def main() -> None:
         prototypes.append(run([sys.executable, YARDSTICKS / "proto_preprocess.py", path, WORK / "proto.h5ad"]).seconds)
     line("preprocess, whole command", ours, copies, "cp")
     line("preprocess, whole command", ours, prototypes, "prototype")
-    print(f"peak memory of any command so far {memory:.2f} GB")
+    print(f"peak memory of ours {memory:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
-from core.errors import OptionError, PerturbscopeError, UnknownGeneError, UnknownTargetError, UnreadableFileError
+from core.errors import (
+    DamagedStoreError,
+    OptionError,
+    PerturbscopeError,
+    UnknownGeneError,
+    UnknownTargetError,
+    UnreadableFileError,
+)
 from core.schema import ALL_PERTURBED, Values
 from core.settings import settings
 
@@ -20,7 +27,7 @@ EXIT_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code. A :class:`PerturbscopeError` becomes one line on stderr."""
+    """Run one verb; the exit code. A :class:`PerturbscopeError`, or what the system says, becomes a line on stderr."""
     args = _parser().parse_args(argv)
     if args.data_root is not None:
         os.environ["PERTURBSCOPE_DATA_ROOT"] = str(args.data_root)
@@ -33,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except OSError as error:  # a name that is too long, a place where nothing can be made
+        print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
@@ -266,11 +276,11 @@ def _store(args: argparse.Namespace) -> None:
             study = open_study(name)
             study.verify()
             print(f"{study.name} ({study.id}): all checksums right")
-        except PerturbscopeError as error:
+        except DamagedStoreError as error:
             failed += 1
             print(f"{name}: {error}")
     if failed:
-        raise OptionError(f"{failed} of {len(names)} studies are damaged; build them again.")
+        raise OptionError(f"{failed} of {len(names)} studies cannot be read as stored; see above.")
 
 
 def _doctor(args: argparse.Namespace) -> None:

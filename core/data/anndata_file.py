@@ -254,7 +254,7 @@ class AnnDataFile:
 
     def _hdf5_bytes(self) -> Iterator[bytes]:
         yield str(os.fstat(self._descriptor).st_size).encode()
-        for table in ("obs", "var"):
+        for table in ("obs", "var", *self._raw_tables()):
             yield from table_bytes(self._own(table, whole=False), table, self._outside)
         for name, matrix in self.matrices.items():
             for part in ("",) if matrix.layout == "dense" else ("data", "indices", "indptr"):
@@ -264,14 +264,20 @@ class AnnDataFile:
     def _zarr_bytes(self) -> Iterator[bytes]:
         files = dict(sorted(files_below(self.path)))
         yield str(sum(files.values())).encode()
+        tables = tuple(f"{table}/" for table in ("obs", "var", *self._raw_tables()))
         for path, size in files.items():
-            if path.split("/")[0] in ("obs", "var"):
+            if path.startswith(tables):
                 yield f"{path} {size}".encode()
                 yield (self.path / path).read_bytes()
         for name in self.matrices:
             folder = "raw/X/" if name == "raw" else f"{name}/"
             yield name.encode()
             yield from spread_bytes(self.path, {p: n for p, n in files.items() if p.startswith(folder)})
+
+    def _raw_tables(self) -> list[str]:
+        """The gene table of ``raw``, where there is one: it names the genes when raw is read."""
+        path = self._raw_path("var")
+        return [path] if "raw" in self.matrices and self._has(path) else []
 
     # ------------------------------------------------------------------------------------------- nodes of the file
 

@@ -1,6 +1,6 @@
 """Guesses: the column of obs that plays each part, from its name and from what stands in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,8 @@ MAX_STRATA = 50
 """Columns with more values than this are no cell types or conditions."""
 
 
-def choose_target(columns: Columns, given: Mapping[str, object]) -> str:
-    """The column whose name, gene names and control label speak loudest for it."""
+def choose_target(columns: Columns, given: Mapping[str, object], notes: Sequence[str] = ()) -> str:
+    """The column whose name, gene names and control label speak loudest for it; ``notes`` say what was left out."""
     if "target_col" in given:
         name = str(given["target_col"])
         obs_column(columns.obs, name, "target")
@@ -54,21 +54,24 @@ def choose_target(columns: Columns, given: Mapping[str, object]) -> str:
         return with_control[0].name
     if named_genes or possible:
         return (named_genes or possible)[0].name  # choosing its control will say what is missing
-    raise RolesError(_no_target(columns))
+    raise RolesError(_no_target(columns, [note for note in notes if note.startswith("obs[")]))
 
 
-def _no_target(columns: Columns) -> str:
+def _no_target(columns: Columns, left_out: Sequence[str]) -> str:
     looked = []
     for name in columns.names[:12]:
         n = 0 if columns.is_measurement(name) else len(columns.labels(name).names)
         looked.append(f"{short(name)} ({'numbers' if columns.is_numeric(name) else counted(n, 'label')})")
-    seen = (
-        f"looked at {', '.join(looked)}{', ...' if len(columns.names) > 12 else ''}" if looked else "obs has no columns"
-    )
-    return (
-        f"No column of obs could be a target: {seen}. Expected one that names the perturbed gene of each cell and has "
-        "a label for controls, such as target_gene with non-targeting. Pass --target-col and --control, or add the "
-        "column."
+    seen = f"looked at {', '.join(looked)}{', ...' if len(columns.names) > 12 else ''}"
+    if not looked:
+        seen = "obs has no columns that can be read" if left_out else "obs has no columns"
+    return " ".join(
+        [
+            f"No column of obs could be a target: {seen}.",
+            *left_out[:2],
+            "Expected one that names the perturbed gene of each cell and has a label for controls, such as target_gene "
+            "with non-targeting. Pass --target-col and --control, or add the column.",
+        ]
     )
 
 

@@ -235,7 +235,7 @@ def group_marks(view: Any, names: Sequence[str], x: Spec, on: Sheet) -> list[Spe
         return []
     ink = colors.ink(on)
     unit = on.text / 11.0
-    band = {k: v for k, v in x.items() if k not in ("field", "axis")} | {"axis": x["axis"]}
+    band = {k: v for k, v in x.items() if k != "field"}
     line: Spec = {
         "data": {"values": spans},
         "mark": {"type": "rule", "strokeWidth": 1.0 if on.paper else 2.0, "color": ink, "tooltip": None},

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from core.errors import StorageError
 from core.jobs import table
 from core.jobs.locks import holder, is_locked, lock_opened, try_lock
 from core.jobs.progress import FILE_VARIABLE, WORKER_VARIABLE
@@ -191,7 +192,9 @@ class Worker:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(self._poll_seconds)
-            now = table.find(self._root, job.id)
+            now = None
+            with suppress(StorageError):  # locked for long: the job runs on, and is looked at again
+                now = table.find(self._root, job.id)
             if now is not None and now.cancel_asked:
                 self._end_process(job, process)
                 self._end(job, "cancelled")

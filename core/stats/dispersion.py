@@ -44,8 +44,9 @@ def dispersion_table(
 
 
 def _normalized_within_bins(table: pd.DataFrame) -> np.ndarray:
+    """float32 as in scanpy: genes that tie at the cut are not told apart by rounding."""
     if len(table) < 2 or table["means"].nunique() < 2:
-        return np.full(len(table), np.nan)
+        return np.full(len(table), np.nan, np.float32)
     bins = pd.cut(table["means"], bins=N_BINS)
     grouped = table["dispersions"].groupby(bins, observed=True)
     mean, sd = grouped.mean(), grouped.std(ddof=1)
@@ -53,7 +54,7 @@ def _normalized_within_bins(table: pd.DataFrame) -> np.ndarray:
     sd[single], mean[single] = mean[single], 0.0
     with np.errstate(invalid="ignore", divide="ignore"):  # genes that are all alike have no score
         z = (table["dispersions"].to_numpy() - mean[bins].to_numpy()) / sd[bins].to_numpy()
-    return np.asarray(z, float)
+    return np.asarray(z, np.float32)
 
 
 def _highly_variable(table: pd.DataFrame, n_top_genes: int | None) -> np.ndarray:

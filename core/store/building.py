@@ -40,8 +40,8 @@ def build_study(
 ) -> Study:
     """Build what is missing of a study and open it; does nothing for a study that is complete.
 
-    A subset of cells stands beside the whole study and is never remembered: without tables of all cells, those are made
-    first.
+    A subset of cells stands beside the whole study and is never remembered, size factors only if asked: without a study
+    yet, the tables of all cells by the default recipe are made first.
 
     Two builds of one file at once: one waits and then finds everything done. A build that was killed leaves whole parts
     or nothing: the next one goes on with the part that was missing.
@@ -74,9 +74,9 @@ def build_study(
     threads = worker_threads(settings().threads)
     with open_source(path) as source, storage_errors(root_or_default(data_root)):
         folder = study_folder(source.fingerprint(), data_root)
-        if overrides.get("subset") and (remember or not read_study_json(folder)):
-            whole = {name: value for name, value in overrides.items() if name != "subset"}
-            build_study(path, data_root=data_root, report=report, remember=remember, **whole)
+        lasting = _lasting(overrides, remember)
+        if lasting.keys() != overrides.keys() and (remember or not read_study_json(folder)):
+            build_study(path, data_root=data_root, report=report, remember=remember, **lasting)
             remember = False
         if not remember and (study := _finished(folder, source, Path(path), overrides)):
             return study
@@ -93,7 +93,7 @@ def build_study(
             if remember or not overrides:
                 write_study_json(folder, source, Path(path), chosen, key)
             elif not saved:
-                write_study_json(folder, source, Path(path), _roles_only(chosen), key)
+                write_study_json(folder, source, Path(path), chosen, key)
         return Study(folder, key)
 
 
@@ -175,7 +175,7 @@ def _remove_outdated(tables: Path) -> None:
             outdated = json.loads((folder / "tables.json").read_text())["version"] != TABLES_VERSION
         except (OSError, ValueError, KeyError):
             outdated = True
-        if outdated:
+        if outdated or folder.name.endswith(UNFINISHED):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -204,9 +204,10 @@ def _own_genes(cells: Cells, symbols: np.ndarray, ids: np.ndarray) -> np.ndarray
     return np.array([-1 if gene is None else place[gene] for gene in found], np.int64)
 
 
-def _roles_only(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """What a first build may remember unasked: how to read the file, but not by which recipe to normalize."""
-    return {name: value for name, value in chosen.items() if name != "size_factors"}
+def _lasting(overrides: Mapping[str, Any], remember: bool) -> dict[str, Any]:
+    """What a study itself may be made of: no subset, and a recipe of size factors only where it is to be remembered."""
+    passing = {"subset"} if remember else {"subset", "size_factors"}
+    return {name: value for name, value in overrides.items() if name not in passing}
 
 
 def _say_nothing(phase: str, done: int, total: int, unit: str) -> None:

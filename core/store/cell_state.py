@@ -16,7 +16,7 @@ from core.errors import DamagedStoreError, StorageError
 from core.jobs.locks import build_lock
 from core.settings import settings
 from core.stats.cell_state import reference_genes, score_weights
-from core.store.files import check_manifest, damage_said, storage_errors, unfinished_folder, write_manifest
+from core.store.files import check_manifest, marking_damage, storage_errors, unfinished_folder, write_manifest
 from core.store.study import Study
 from core.store.sweep import SizeFactors, worker_threads
 from core.store.values import GENES_A_BLOCK
@@ -157,7 +157,7 @@ def _read(folder: Path) -> CellStates | None:
         return None
     try:
         check_manifest(folder, contents=True)
-        with damage_said(folder):
+        with marking_damage(folder):
             record = json.loads((folder / "record.json").read_text())
             with np.load(folder / "scores.npz", allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

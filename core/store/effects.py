@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.store.files import damage_said, map_arrays
+from core.store.files import map_arrays, marking_damage
 from core.store.group_sums import MEANS, GroupSums, group_means
 
 
@@ -45,7 +45,7 @@ class Effects:
         return self._layers("pooled")
 
     def _layers(self, name: str) -> dict[str, np.ndarray]:
-        with damage_said(self._tables):
+        with marking_damage(self._tables):
             return map_arrays(self._tables / f"{name}.h5ad", "layers")
 
     @cached_property
@@ -53,7 +53,7 @@ class Effects:
         return self._sums_of("target")
 
     def _sums_of(self, kind: str) -> GroupSums:
-        with damage_said(self._tables):
+        with marking_damage(self._tables):
             return GroupSums(self._tables / "moments.h5", kind, self._n_genes)
 
     def of_target(self, row: int) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ import errno
 import json
 import mmap
 import os
+import secrets
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -99,20 +100,22 @@ def write_at(file: int, data: np.ndarray, offset: int) -> None:
 def unfinished_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of ``folder`` when the block ends well, and is removed otherwise.
 
-    What a killed process left under the same name is removed first: callers hold the study's lock.
+    What a killed process left under the same names is removed first: callers hold the study's lock.
     """
-    unfinished = folder.with_name(folder.name + UNFINISHED)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished, replaced = (folder.with_name(f"{folder.name}{part}{UNFINISHED}") for part in ("", ".replaced"))
+    for left in (unfinished, replaced):
+        shutil.rmtree(left, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
         yield unfinished
         fsync_folder(unfinished)
-        if folder.exists():  # only ever a part that was found damaged or stale
-            shutil.rmtree(folder)
+        if folder.exists():  # only ever a part that was found damaged or stale; whoever reads it keeps its files
+            folder.rename(replaced)
         unfinished.rename(folder)
         fsync_folder(folder.parent)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for left in (unfinished, replaced):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -151,7 +154,7 @@ def unfinished_file(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}.{path.name}")  # the ending stays: writers look at it
+        temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")  # the ending stays: writers look at it
         try:
             yield temporary
             temporary.replace(path)
@@ -183,20 +186,30 @@ def check_manifest(folder: Path, *, contents: bool) -> None:
     DamagedStoreError
         If a file is missing, cut off or changed, or was found damaged before.
     """
-    with damage_said(folder):
+    edition = edition_of(folder)
+    with marking_damage(folder):
         files = json.loads((folder / MANIFEST).read_text())
         if (folder / DAMAGED).exists():
-            raise damaged(folder, f"{folder} was found damaged")
+            raise damaged(folder, f"{folder} was found damaged", edition)
         for name, expected in files.items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != expected["bytes"]:
-                raise damaged(folder, f"{path} is missing or cut off")
+                raise damaged(folder, f"{path} is missing or cut off", edition)
             if contents and expected["crc32"] not in (None, crc32(path)):
-                raise damaged(folder, f"{path} has changed since it was written")
+                raise damaged(folder, f"{path} has changed since it was written", edition)
+
+
+def edition_of(folder: Path) -> tuple[int, int] | None:
+    """Which of the folders that have had this name it is, by its manifest; None where it has none."""
+    try:
+        manifest = (folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return manifest.st_ino, manifest.st_mtime_ns
 
 
 @contextmanager
-def damage_said(folder: Path) -> Iterator[None]:
+def marking_damage(folder: Path) -> Iterator[None]:
     """Say in a sentence that a part of the Store cannot be read, and note it in the part's folder.
 
     Raises
@@ -204,18 +217,23 @@ def damage_said(folder: Path) -> Iterator[None]:
     DamagedStoreError
         If reading fails in any of the ways in which damaged JSON, npz, Parquet and HDF5 fail.
     """
+    edition = edition_of(folder)
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, OSError) and error.errno in PASSING:
             raise DamagedStoreError(f"{folder} cannot be read now: {os.strerror(error.errno)}. Try again.") from error
-        raise damaged(folder, f"A part of {folder} cannot be read ({type(error).__name__})") from error
+        raise damaged(folder, f"A part of {folder} cannot be read ({type(error).__name__})", edition) from error
 
 
-def damaged(folder: Path, what: str) -> DamagedStoreError:
-    """The error to raise; the folder is marked, so that the next build makes it anew although sizes agree."""
-    with suppress(OSError):
-        (folder / DAMAGED).touch()
+def damaged(folder: Path, what: str, edition: tuple[int, int] | None) -> DamagedStoreError:
+    """The error to raise; the folder is marked, so that the next build makes it anew although sizes agree.
+
+    It is not marked where it has taken another's place since ``edition`` was read: then what failed is gone already.
+    """
+    if edition_of(folder) == edition:
+        with suppress(OSError):
+            (folder / DAMAGED).touch()
     return DamagedStoreError(f"{what}. Build the study again.")
 
 

@@ -36,7 +36,7 @@ def open_study(path_or_id: str | Path, *, data_root: str | Path | None = None, *
     text = str(path_or_id)
     records = list_studies(data_root)
     is_name = isinstance(path_or_id, str) and any(text in (record.id, record.name) for record in records)
-    if isinstance(path_or_id, Path) or (Path(text).exists() and not is_name):
+    if isinstance(path_or_id, Path) or (_is_there(text) and not is_name):
         return build_study(path_or_id, data_root=data_root, **overrides)
     for record in records:
         if text in (record.id, record.name):
@@ -48,3 +48,10 @@ def open_study(path_or_id: str | Path, *, data_root: str | Path | None = None, *
     if text.endswith((".h5ad", ".h5", ".zarr")) or "/" in text:
         raise UnreadableFileError(f"There is no file {text!r}. Expected an AnnData file; check the path.")
     raise UnknownStudyError(text, [record.name for record in records])
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # too long for a path, or in a folder that may not be looked into
+        return False

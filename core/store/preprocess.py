@@ -4,6 +4,7 @@ Everything comes from the turned values, so any layout of source gives the same 
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, local
@@ -25,7 +26,8 @@ from core.store.sweep import SizeFactors
 from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 
 CELLS_AT_ONCE = 512
-MAPPINGS = ("obsm", "varm", "obsp", "varp", "layers", "uns")
+OF_CELLS = ("obsm", "obsp", "uns")
+OF_GENES = ("varm", "varp", "layers")
 
 
 def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, report: Report) -> int:
@@ -72,12 +74,14 @@ def preprocess(study: Study, out: Path, *, n_top_genes: int, threads: int, repor
     table = _dispersions(study, n_top_genes)
     variable = np.flatnonzero(table["highly_variable"].to_numpy())
     var = var.assign(**{column: table[column].to_numpy() for column in table})
-    size = 8 * int(values.genes_seen.sum(dtype=np.int64)) + 4 * values.n_cells * variable.size + 20_000_000
+    n_values = int(values.genes_seen.sum(dtype=np.int64))
+    size = (4 + _index_type(n_values).itemsize) * n_values + 4 * values.n_cells * variable.size + 20_000_000
     with unfinished_file(out) as unfinished:
         need_room(out.parent, size)
         _write_skeleton(unfinished, obs, var, values)
         if is_hdf5:
-            _copy_the_rest(study.path, unfinished)
+            kept = OF_CELLS if study.roles.matrix == "raw" else OF_CELLS + OF_GENES  # X has other genes than raw
+            _copy_the_rest(study.path, unfinished, (*kept, "raw"))
         _write_own(unfinished, values.n_cells, variable.size, simulated=study.simulated)
         make_room(unfinished)
         _write_values(unfinished, values, factors, variable, threads, report)
@@ -92,6 +96,11 @@ def _dispersions(study: Study, n_top_genes: int) -> pd.DataFrame:
     )[["highly_variable", "means", "dispersions", "dispersions_norm"]]
 
 
+def _index_type(n_values: int) -> np.dtype[np.signedinteger]:
+    """The type of X's indices and of its indptr alike: scipy, and what is compiled for scanpy, take no mixture."""
+    return np.dtype("i4" if n_values < 1 << 31 else "i8")
+
+
 def _write_skeleton(path: Path, obs: pd.DataFrame, var: pd.DataFrame, values: GeneMajor) -> None:
     n_cells, n_genes = values.n_cells, values.n_genes
     indptr = np.concatenate([[0], np.cumsum(values.genes_seen, dtype=np.int64)])
@@ -99,21 +108,23 @@ def _write_skeleton(path: Path, obs: pd.DataFrame, var: pd.DataFrame, values: Ge
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         x = file.create_group("X")
         x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": [n_cells, n_genes]})
-        x.create_dataset("indptr", data=indptr)
-        allocate_arrays(x, {"data": ((int(indptr[-1]),), "f4"), "indices": ((int(indptr[-1]),), "i4")})
+        n_values = int(indptr[-1])
+        index = _index_type(n_values)
+        x.create_dataset("indptr", data=indptr.astype(index))
+        allocate_arrays(x, {"data": ((n_values,), "f4"), "indices": ((n_values,), index.str)})
         for name in ("data", "indices"):
             for key in list(x[name].attrs):
                 del x[name].attrs[key]
         ad.io.write_elem(file, "obs", obs)
         ad.io.write_elem(file, "var", var)
-        for name in MAPPINGS:
+        for name in OF_CELLS + OF_GENES:
             ad.io.write_elem(file, name, {})
 
 
-def _copy_the_rest(source: Path, out: Path) -> None:
-    """Copy the mappings of an h5ad byte for byte: nothing is decoded, and links out of the file are not followed."""
+def _copy_the_rest(source: Path, out: Path, names: Sequence[str]) -> None:
+    """Copy mappings of an h5ad byte for byte: nothing is decoded, and links out of the file are not followed."""
     with h5py.File(source, "r") as read, h5py.File(out, "r+") as write:
-        for name in (*MAPPINGS, "raw"):
+        for name in names:
             if read.get(name, getlink=True, getclass=True) is h5py.HardLink:
                 if name in write:
                     del write[name]
@@ -122,7 +133,7 @@ def _copy_the_rest(source: Path, out: Path) -> None:
 
 def _write_own(path: Path, n_cells: int, n_variable: int, *, simulated: bool) -> None:
     with h5py.File(path, "r+") as file:
-        own: dict[str, dict[str, object]] = {"log1p": {}, "hvg": {"flavor": "seurat"}}
+        own: dict[str, dict[str, object]] = {"log1p": {"base": None}, "hvg": {"flavor": "seurat"}}
         for name, element in own.items():
             ad.io.write_elem(file, f"uns/{name}", element)
         if simulated:
@@ -163,7 +174,7 @@ class _Rows:
 
     def __init__(self, path: Path, values: GeneMajor, factors: SizeFactors, variable: np.ndarray) -> None:
         with h5py.File(path, "r") as file:
-            self._indptr = file["X/indptr"][:]
+            self._indptr, self._index = file["X/indptr"][:].astype(np.int64), file["X/indptr"].dtype
             self._place = {name: file[name].id.get_offset() for name in ("X/data", "X/indices", "obsm/X_hvg")}
         self._file = os.open(path, os.O_WRONLY)
         self._scale, self._variable = factors.scale.astype(np.float32), variable
@@ -191,7 +202,7 @@ class _Rows:
         n = end - begin
         for name, rows, offset in (
             ("X/data", data[:n], 4 * begin),
-            ("X/indices", indices[:n], 4 * begin),
+            ("X/indices", indices[:n], self._index.itemsize * begin),
             ("obsm/X_hvg", hvg, 4 * self._variable.size * first),
         ):
             if rows.size:
@@ -201,6 +212,6 @@ class _Rows:
     def _buffers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if not hasattr(self._kept, "arrays"):
             hvg = np.empty((CELLS_AT_ONCE, self._variable.size), np.float32)
-            self._kept.arrays = np.empty(self._largest, np.float32), np.empty(self._largest, np.int32), hvg
+            self._kept.arrays = np.empty(self._largest, np.float32), np.empty(self._largest, self._index), hvg
         arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = self._kept.arrays
         return arrays

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.file_set import files_of_set
+from core.data.fingerprint import state_on_disk
 from core.data.reading import open_source
 from core.data.source import Source
 from core.errors import UnknownStudyError, UnreadableFileError
@@ -55,10 +55,15 @@ def study_record(path: Path) -> StudyRecord | None:
     state = "ready"
     if not (path.parent / "tables" / record["tables"] / "manifest.json").is_file():
         state = "unbuilt"
-    elif not file.exists():
-        state = "missing-file"
-    elif state_of_file(file) != record["stat"] and _fingerprint(file) != record["id"]:
-        state = "stale"
+    else:
+        try:
+            now = state_of_file(file)
+            if not now:
+                state = "missing-file"
+            elif now != record["stat"] and _fingerprint(file) != record["id"]:
+                state = "stale"
+        except OSError:  # in a folder that may not be looked into
+            state = "missing-file"
     return StudyRecord(
         record["id"], record["name"], file, record["simulated"], record["n_cells"], record["n_genes"],
         record["n_targets"], state, record["built_at"],
@@ -118,10 +123,8 @@ def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state_of_file(path: Path) -> list[int]:
-    """Size and time of a file; of a set of files, of all of them."""
-    files = files_of_set(path) if path.is_dir() else []
-    found = [file.stat() for file in files or [path]]
-    return [sum(file.st_size for file in found), max(file.st_mtime_ns for file in found)]
+    """What changes when a file, a zarr or a folder of files is written to; empty where there is none."""
+    return list(state_on_disk(path))
 
 
 def _fingerprint(path: Path) -> str:

@@ -11,6 +11,9 @@ from core.store.values import GeneMajor
 DOMINANT_SHARE = 0.05
 """Of all counts; a gene above it is left out of the totals by the recipe ``no-dominant``."""
 
+NOTHING_LEFT = 1e-6
+"""Of a cell's total: less than this, once genes are left out, is what rounding leaves of fractional counts."""
+
 
 def size_factors(
     values: GeneMajor, obs: pd.DataFrame, roles: Roles, threads: int, inside: np.ndarray | None = None
@@ -24,13 +27,13 @@ def size_factors(
     """
     mine = np.ones(values.n_cells, bool) if inside is None else inside
     if roles.values is Values.LOG_NORMALIZED:
-        return SizeFactors(mine.astype(np.float64), 1.0)
+        return SizeFactors((mine & (values.genes_seen > 0)).astype(np.float64), 1.0)
     recipe = roles.size_factors
     totals = values.totals
     if recipe == "no-dominant":
         sums = gene_sums(values, threads, inside)
         for g in np.flatnonzero(sums > DOMINANT_SHARE * sums.sum()):
-            totals = totals - values.gene(int(g))
+            totals = totals_without(totals, values.gene(int(g)))
     elif recipe.startswith("obs:"):
         totals = _totals_from_obs(obs, recipe.removeprefix("obs:"), mine & (values.genes_seen > 0))
     elif recipe != "all":
@@ -38,6 +41,12 @@ def size_factors(
     totals = np.where(mine, totals, 0)
     positive = totals[totals > 0]
     return SizeFactors(totals, float(np.median(positive)) if positive.size else 1.0)
+
+
+def totals_without(totals: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Totals of cells without one gene's counts; 0 where nothing else is in a cell, shape ``(n_cells,)``."""
+    rest = totals - counts
+    return np.where(rest > NOTHING_LEFT * totals, rest, 0.0)
 
 
 def _totals_from_obs(obs: pd.DataFrame, column: str, counted: np.ndarray) -> np.ndarray:

@@ -13,11 +13,12 @@ from core.data.gene_names import is_gene_name, resolve
 from core.errors import DamagedStoreError, OptionError, UnknownGeneError, UnknownTargetError
 from core.schema import ALL_PERTURBED, CONTROL, Roles, Values
 from core.store.effects import Effects
-from core.store.files import check_manifest, damage_said
+from core.store.files import check_manifest, marking_damage
 from core.store.layout import values_folder
 from core.store.one_gene import OneGene, one_gene
 from core.store.one_target import one_target_effects
 from core.store.records import read_study_json
+from core.store.size_factors import totals_without
 from core.store.tables import TABLES_VERSION
 from core.store.values import GeneMajor
 
@@ -42,7 +43,7 @@ class Study:
         self.folder = folder
         self._tables = folder / "tables" / key
         check_manifest(self._tables, contents=False)
-        with damage_said(self._tables):
+        with marking_damage(self._tables):
             self._record: dict[str, Any] = json.loads((self._tables / "tables.json").read_text())
         if self._record.get("version") != TABLES_VERSION:
             raise DamagedStoreError("The tables were written by another version of Perturbscope. Build them again.")
@@ -93,7 +94,7 @@ class Study:
         return "activation" if rises > 2 * falls else "perturbation"
 
     def _table(self, name: str) -> pd.DataFrame:
-        with damage_said(self._tables):
+        with marking_damage(self._tables):
             return pd.read_parquet(self._tables / f"{name}.parquet")
 
     @cached_property
@@ -154,7 +155,7 @@ class Study:
     @cached_property
     def cell_codes(self) -> dict[str, np.ndarray]:
         """Of every cell in file order: codes of target, guide, batch and stratum (see core.data.cells), and total."""
-        with damage_said(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
+        with marking_damage(self._tables), np.load(self._tables / "cells.npz", allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
 
     def part_names(self, part: str) -> list[str]:
@@ -263,7 +264,7 @@ class Study:
             self._record["parts"],
             target,
             own_gene=self._gene(own),
-            totals=self.cell_codes["total"] - self.values(own),
+            totals=totals_without(self.cell_codes["total"], self.values(own)),
         )
         return pd.DataFrame(effects, index=self.genes.index)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 import h5py
 import numpy as np
@@ -146,7 +146,7 @@ def sweep(
     tables = _Tables(folder, groups, values, own_gene, plan.sets)
     runs = list(_runs_of_blocks(values.n_blocks, groups))
     threads = max(1, min(threads, len(runs)))
-    lock, waiting, done = Lock(), iter(runs), 0
+    lock, stopped, waiting, done = Lock(), Event(), iter(runs), 0
 
     def visit(_: int) -> None:
         nonlocal done
@@ -154,7 +154,7 @@ def sweep(
         while True:
             with lock:
                 run = next(waiting, None)
-            if run is None:
+            if run is None or stopped.is_set():
                 return
             tables.write(run.start * GENES_A_BLOCK, scratch.run(run))
             with lock:
@@ -164,8 +164,11 @@ def sweep(
 
     # one BLAS thread a sweep thread: theirs would wait for one another
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(visit, range(threads)):
-            pass
+        try:
+            for visited in [pool.submit(visit, k) for k in range(threads)]:
+                visited.result()
+        finally:  # an error, or Ctrl-C: the threads end after the run they are at
+            stopped.set()
     return tables.finish()
 
 

@@ -47,7 +47,15 @@ from core.store._kernels import (
     scatter_columns,
     scatter_rows,
 )
-from core.store.files import check_manifest, damage_said, damaged, fsync_folder, unfinished_folder, write_manifest
+from core.store.files import (
+    check_manifest,
+    damaged,
+    edition_of,
+    fsync_folder,
+    marking_damage,
+    unfinished_folder,
+    write_manifest,
+)
 
 VALUES_VERSION = 2
 GENES_A_BLOCK = 32
@@ -80,6 +88,8 @@ class GeneMajor:
         Counts, or log-normalized.
     cells_a_chunk
         Width of a tile.
+    edition
+        Which of the folders that have had this name it is.
     """
 
     folder: Path
@@ -87,6 +97,7 @@ class GeneMajor:
     n_genes: int
     kind: Values
     cells_a_chunk: int
+    edition: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "GeneMajor":
@@ -98,11 +109,14 @@ class GeneMajor:
             If they are not there, unfinished or of another version.
         """
         check_manifest(folder, contents=False)
-        with damage_said(folder):
+        with marking_damage(folder):
             record = json.loads((folder / "values.json").read_text())
             if record["version"] != VALUES_VERSION:
                 raise DamagedStoreError(f"{folder} was written by another version of Perturbscope. Build it again.")
-            return cls(folder, record["n_cells"], record["n_genes"], Values(record["kind"]), record["cells_a_chunk"])
+            return cls(
+                folder, record["n_cells"], record["n_genes"], Values(record["kind"]), record["cells_a_chunk"],
+                edition_of(folder),
+            )  # fmt: skip
 
     @cached_property
     def _index(self) -> dict[str, np.ndarray]:
@@ -113,12 +127,12 @@ class GeneMajor:
         return self._load_arrays("cells.npz")
 
     def _load_arrays(self, name: str) -> dict[str, np.ndarray]:
-        with damage_said(self.folder), np.load(self.folder / name, allow_pickle=False) as arrays:
+        with marking_damage(self.folder), np.load(self.folder / name, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
 
     @cached_property
     def _file(self) -> int:
-        with damage_said(self.folder):
+        with marking_damage(self.folder):
             handle = os.open(self.folder / "blocks.bin", os.O_RDONLY)
         weakref.finalize(self, os.close, handle)
         return handle
@@ -174,7 +188,7 @@ class GeneMajor:
         offset, length = int(self._index["offset"][chunk, b]), int(self._index["length"][chunk, b])
         packed = os.pread(self._file, length, offset)
         if verify and (len(packed) != length or isal_zlib.crc32(packed) != self._index["crc32"][chunk, b]):
-            raise damaged(self.folder, f"{self.folder / 'blocks.bin'} is damaged at byte {offset:,}")
+            raise damaged(self.folder, f"{self.folder / 'blocks.bin'} is damaged at byte {offset:,}", self.edition)
         letter = "f" if self._index["is_float"][chunk, b] else "u"
         return np.frombuffer(blosc.decompress(packed), f"{letter}{self._index['itemsize'][chunk, b]}")
 

@@ -1,6 +1,7 @@
 """Cell state: cell cycle, depth, mitochondrial share and cells left of a target, against the controls."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,10 +75,7 @@ def cell_state_view(study: Any, view: PerturbationView, states: CellStates) -> C
     target = target_cells(study, view.target) & has_total
     control = (codes["target"] == CONTROL) & has_total
     part, within = parts_to_compare_in(study, target, control)
-    found = [
-        (name, kind, shift(values, target, control, part, median=kind == "median"))
-        for name, kind, values in quantities(study, states)
-    ]
+    found = shifts(quantities(study, states), target, control, part)
     rows = _table(found) if view.n_target >= TOO_FEW_CELLS else _table([])
     return CellStateView(
         **about_target(view),
@@ -87,6 +85,16 @@ def cell_state_view(study: Any, view: PerturbationView, states: CellStates) -> C
         not_measured=tuple(_not_measured(study, states)),
         cells_left=cells_left(study, view.target),
     )
+
+
+def shifts(
+    compared: Sequence[tuple[str, str, np.ndarray]], target: np.ndarray, control: np.ndarray, part: np.ndarray
+) -> list[tuple[str, str, Shift]]:
+    """Each of the :func:`quantities` in a target's cells against the controls, by medians or by means as it says."""
+    return [
+        (name, kind, shift(values, target, control, part, median=kind.startswith("median")))
+        for name, kind, values in compared
+    ]
 
 
 def target_cells(study: Any, target: str) -> np.ndarray:
@@ -112,7 +120,7 @@ def parts_to_compare_in(study: Any, target: np.ndarray, control: np.ndarray) -> 
 
 
 def quantities(study: Any, states: CellStates) -> list[tuple[str, str, np.ndarray]]:
-    """What is compared: name, ``median`` or ``share``, and a number a cell."""
+    """What is compared: name, ``median``, ``median share`` or ``share``, and a number a cell."""
     found: list[tuple[str, str, np.ndarray]] = []
     if study.has_counts:
         found.append(("Total counts", "median", np.asarray(study.gene_values.totals, dtype=float)))

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from core.data.reading import open_source
 from core.errors import OptionError
+from core.stats.dispersion import dispersion_table
 from core.store import build_study
 from core.store.preprocess import preprocess
 from tests.small_screens import small_screen
@@ -69,7 +70,9 @@ def check_equal(got, expected):
         np.testing.assert_allclose(got.var[column], expected.var[column], rtol=1e-5, atol=1e-5, err_msg=column)
     assert got.obs_names.equals(expected.obs_names) and got.var_names.equals(expected.var_names)
     assert list(got.obs.columns) == list(expected.obs.columns)
-    assert set(got.uns) >= {"log1p", "hvg"} and got.uns["hvg"]["flavor"] == "seurat"
+    assert got.uns["log1p"] == {"base": None} and got.uns["hvg"]["flavor"] == "seurat"
+    assert got.X.indptr.dtype == got.X.indices.dtype == np.int32  # a mixture breaks scanpy's tests
+    assert got.var["dispersions_norm"].dtype == expected.var["dispersions_norm"].dtype
 
 
 @pytest.mark.parametrize("layout", ["csr", "csc", "dense"])
@@ -101,6 +104,8 @@ def test_counts_beside_x_are_taken_with_their_own_genes(where, tmp_path):
     if where == "raw":
         adata.raw = adata.copy()
         adata = adata[:, ::2].copy()
+        adata.varm["PCs"] = np.ones((adata.n_vars, 2))  # of X's genes, which are not those of raw
+        adata.layers["scaled"] = adata.X.copy()
     else:
         adata.layers["counts"] = adata.X.copy()
     adata.X = sp.csr_matrix(adata.X.log1p())
@@ -141,10 +146,30 @@ def test_what_else_the_file_holds_is_kept_as_state_keeps_it(tmp_path, root):
     adata = small_screen(200, 30, seed=3).adata()
     adata.obsm["X_pca"] = np.arange(400.0).reshape(200, 2)
     adata.uns["note"] = "mine"
+    adata.varm["PCs"] = np.arange(60.0).reshape(30, 2)
+    adata.layers["spliced"] = adata.X.copy()
     adata.write_h5ad(tmp_path / "a.h5ad")
     got = preprocessed(build_study(tmp_path / "a.h5ad", data_root=root), tmp_path / "out.h5ad")
     np.testing.assert_array_equal(got.obsm["X_pca"], adata.obsm["X_pca"])
+    np.testing.assert_array_equal(got.varm["PCs"], adata.varm["PCs"])
+    np.testing.assert_array_equal(got.layers["spliced"].toarray(), adata.layers["spliced"].toarray())
     assert got.uns["note"] == "mine"
+
+
+def test_scanpy_tests_genes_on_the_result(plain, tmp_path):
+    got = preprocessed(plain.study, tmp_path / "out.h5ad")
+    sc.tl.rank_genes_groups(got, "target_gene", groups=["GENE3"], reference="non-targeting", method="wilcoxon")
+    assert "GENE3" in got.uns["rank_genes_groups"]["names"]["GENE3"][-3:]
+
+
+def test_genes_that_tie_at_the_cut_are_all_called_whatever_rounding_says():
+    """Two genes alone in a bin score plus and minus half the root of two: every such pair ties."""
+    rng = np.random.default_rng(0)
+    means = np.repeat(np.geomspace(0.1, 40, 12), 2) * (1 + 1e-3 * np.arange(24) % 2)
+    total, squares = 500 * means, 500 * means**2 * (2 + rng.random(24))
+    table = dispersion_table(total, squares, 500, 3)
+    tied = np.isclose(table["dispersions_norm"], np.sqrt(0.5), rtol=1e-5)
+    assert tied.sum() > 3 and table.loc[tied, "highly_variable"].nunique() == 1
 
 
 def test_a_simulated_screen_still_says_so(tmp_path, root):

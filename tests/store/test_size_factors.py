@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from core.errors import OptionError, RolesError, UnknownTargetError
 from core.store import build_study
@@ -60,6 +61,23 @@ def test_a_cell_with_dominant_genes_alone_has_no_size_factor_and_is_left_out(bui
     assert study.targets.loc["GENE3", "n_cells"] == expected.cells("GENE3").sum()
     assert sum(study.left_out.values()) == study.n_cells - expected.used.sum()
     check(study, expected, ("GENE3",))
+
+
+def test_fractional_counts_of_dominant_genes_alone_leave_no_residue_of_rounding(build):
+    """Totals are sums of the file's float64, a gene's values float32: what is left of 100.1 - 100.1 is nothing."""
+    screen = small_screen(700, 60, seed=31)
+    counts = screen.counts * 1.1
+    counts[:, 5] = 330.3
+    alone = np.flatnonzero(screen.obs["target_gene"].to_numpy(object) == "non-targeting")[:5]
+    counts[alone] = 0
+    counts[alone, 5], counts[alone, 9] = 1000.1, 0.7 * 300.3
+    counts[:, 9] = np.maximum(counts[:, 9], 210.21)
+    adata = screen.adata()
+    adata.X = sp.csr_matrix(counts)
+    study = build(adata, size_factors="no-dominant", values="counts")
+    assert study.genes["control_mean"].drop(["GENE5", "GENE9"]).max() < 1e4
+    rest = np.delete(counts, np.flatnonzero(counts.sum(axis=0) > 0.05 * counts.sum()), axis=1).sum(axis=1)
+    assert study.n_control == ((screen.obs["target_gene"] == "non-targeting") & (rest > 0)).sum()
 
 
 def test_totals_come_from_an_obs_column_as_they_stand(build):

@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from core.errors import DamagedStoreError, RolesError, UnknownStudyError, UnreadableFileError
 from core.store import build_study, building, inspect, list_studies, open_study, save_roles, study_record
@@ -66,6 +68,61 @@ def test_a_changed_file_is_another_study_and_the_old_one_is_called_stale(path, r
     assert second.id != first.id
     assert sorted(r.state for r in list_studies(root)) == ["ready", "stale"]
     assert second.values("GENE3")[5] == first.values("GENE3")[5] + 1
+
+
+def test_a_zarr_whose_values_change_in_place_is_called_stale(path, root, tmp_path):
+    folder = tmp_path / "mine.zarr"
+    with ad.settings.override(zarr_write_format=3):
+        ad.read_h5ad(path).write_zarr(folder)
+    build_study(folder, data_root=root)
+    assert [record.state for record in list_studies(root)] == ["ready"]
+    values = zarr.open_group(folder, mode="r+")["X/data"]
+    values[:] = values[:] + 1
+    assert [record.state for record in list_studies(root)] == ["stale"]
+
+
+def test_a_study_in_a_folder_that_may_not_be_looked_into_hides_no_other(path, root, tmp_path, monkeypatch):
+    other = small_screen(200, 30, seed=72).write(tmp_path / "other.h5ad")
+    for file in (path, other):
+        build_study(file, data_root=root)
+    look = Path.stat
+
+    def refuse(self, **how):
+        if self == other:
+            raise PermissionError(13, "Permission denied", str(self))
+        return look(self, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert {record.name: record.state for record in list_studies(root)} == {"mine": "ready", "other": "missing-file"}
+    assert open_study("mine", data_root=root).n_genes == 30
+
+
+def test_a_name_that_is_too_long_for_a_path_is_an_unknown_study(root):
+    with pytest.raises(UnknownStudyError):
+        open_study("x" * 300, data_root=root)
+
+
+def test_a_recipe_of_size_factors_that_a_verb_was_given_is_not_what_the_study_shows(path, root):
+    asked = open_study(path, data_root=root, size_factors="no-dominant")
+    assert asked.roles.size_factors == "no-dominant"
+    assert open_study("mine", data_root=root).roles.size_factors == "all"
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+def test_the_names_of_raws_genes_count(kind, tmp_path):
+    adata = small_screen(200, 30, seed=71).adata()
+    names = []
+    for k in range(2):
+        if k:
+            adata.var_names = ["GENE1" if n == "GENE0" else "GENE0" if n == "GENE1" else n for n in adata.var_names]
+        adata.raw = adata.copy()
+        thinned = adata[:, 5:].copy()
+        thinned.X = thinned.X.log1p()
+        file = tmp_path / f"{k}.{kind}"
+        with ad.settings.override(zarr_write_format=3):
+            thinned.write_h5ad(file) if kind == "h5ad" else thinned.write_zarr(file)
+        names.append(inspect(file, data_root=tmp_path).id)
+    assert names[0] != names[1]
 
 
 @pytest.mark.parametrize("what", ["obs", "var", "X"])

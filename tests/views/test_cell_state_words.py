@@ -2,8 +2,22 @@
 
 import math
 
+import numpy as np
+
 from core.stats.cell_state import Shift
-from core.views.cell_state import _table, _title
+from core.views.cell_state import _table, _title, shifts
+
+
+def test_a_median_share_is_a_median_and_a_share_a_mean():
+    """Of a skewed quantity the mean lies far from the median."""
+    skewed = np.tile(np.repeat([0.0, 1.0], [60, 40]), 2)
+    target = np.arange(200) < 100
+    compared = [("Mitochondrial", "median share", skewed), ("In S", "share", skewed)]
+
+    median, mean = (found for _, _, found in shifts(compared, target, ~target, np.zeros(200, np.int64)))
+
+    assert (median.target, median.control) == (0.0, 0.0)
+    assert (mean.target, mean.control) == (0.4, 0.4)
 
 
 def shifted(auc: float, p: float) -> Shift:

@@ -217,8 +217,8 @@ def _target_report(args: argparse.Namespace) -> None:
 
     study = _study(args)
     refuse_source(args.out, study.path)
-    kept = gene_sets.collections()
-    gmt = args.gmt or (kept[0].id if kept and study.n_genes >= SMALL_PANEL else None)
+    fitting = gene_sets.first_that_fits(study) if study.n_genes >= SMALL_PANEL else None
+    gmt = args.gmt or (fitting.id if fitting else None)
     asked = Asked(_target(study, args.target), gmt=gmt)
     subjects = ("perturbation", *(["pathways"] if gmt else []), "cell_state", "responders")
     made = {subject: SUBJECTS[subject].make(study, asked) for subject in subjects}

@@ -4,9 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import anndata as ad
 import pytest
 
 from core.__main__ import _parser
+from core.data.synthetic import write_demo
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -32,6 +34,18 @@ def test_every_page_of_the_dashboard_has_its_page_of_the_docs_with_a_picture(pag
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_docs_parses(command):
     _parser().parse_args([WORDS.get(word, word) for word in shlex.split(command)])
+
+
+def test_the_genes_that_commands_name_are_in_the_demo(tmp_path):
+    """So that whoever has the demo alone can type them; FILE is its file."""
+    write_demo(tmp_path / "demo.h5ad", 1000, 2000, 40, 0)
+    adata = ad.read_h5ad(tmp_path / "demo.h5ad", backed="r")
+    targets, genes = set(adata.obs["target_gene"]), set(adata.var_names)
+    named = {name for c in COMMANDS for name in re.findall(r"(?:--target |--figure \w+:)(\w+)", c)}
+    read = {name for c in COMMANDS for name in re.findall(r"--gene (\w+)", c)}
+
+    assert named and read
+    assert named - set(WORDS) <= targets and read - set(WORDS) <= genes
 
 
 @pytest.mark.parametrize("verb", sorted({command.split()[0] for command in COMMANDS}))

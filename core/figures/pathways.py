@@ -17,7 +17,7 @@ from core.figures.rows import row_axis, row_sheet, rows_that_fit, unique_names
 from core.figures.sheet import Paper, Sheet, paper_of
 from core.figures.spec import Floats, Spec, records
 from core.stats.enrichment import GENE_CORRELATION
-from core.views.pathways import FDR_SHOWN, PathwaysView, standing
+from core.views.pathways import FDR_SHOWN, PathwaysView, nothing_found, standing
 from core.views.text import enumerate_words, number, p_value, plain, plural, threshold, version
 
 TESTS = ("genes", "profile")
@@ -169,7 +169,7 @@ def pathways_caption(view: PathwaysView, *, test: str = "genes", n: int = SHOWN,
     """What the dots show, in sentences."""
     table, top = view.table(test), pathways_data(view, test=test, n=n)
     if not len(table):
-        return "No set holds a changed gene." if test == "genes" else "No set could be tested."
+        return nothing_found(view, test)
     passed = standing(table)
     among = (
         f"among the {number(view.n_up)} genes that rise and {number(view.n_down)} that fall, own gene left out "

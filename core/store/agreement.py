@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from core.schema import MEASURABLE_MEAN
 from core.stats.groups import Groups
 from core.store.files import letting_go
 from core.store.group_sums import GroupSums
@@ -90,5 +91,5 @@ def batch_agreement(
 
 def _expressed(control_mean: np.ndarray) -> np.ndarray:
     """Genes whose profile says something: at least 0.05 counts a control cell, or all if hardly any reaches that."""
-    expressed = control_mean >= 0.05
+    expressed = control_mean >= MEASURABLE_MEAN
     return expressed if expressed.sum() >= 10 else np.ones_like(expressed)

@@ -32,17 +32,17 @@ def part_table(inputs: TableInputs, groups: Groups, names: tuple[str, ...], part
 
 def control_set_table(inputs: TableInputs, swept: Swept) -> pd.DataFrame:
     """How many genes every set of controls seems to change when it is tested against the others."""
-    tests = {"n_significant": swept.calibration, "n_significant_stratified": swept.calibration_within}
+    tests = {"": swept.calibration, "_stratified": swept.calibration_within}
     names = [
         inputs.cells.guides[n] if kind == "guide" else f"random set {n + 1}"
         for kind, n in zip(swept.sets.kind, swept.sets.name, strict=True)
     ]
-    counts = {
-        column: count_below(log10_p.astype(np.float64), FDR_THRESHOLD)
-        for column, log10_p in tests.items()
-        if log10_p is not None
-    }
-    return pd.DataFrame({"kind": swept.sets.kind, "name": names, "n_cells": swept.sets.n_cells} | counts)
+    table = pd.DataFrame({"kind": swept.sets.kind, "name": names, "n_cells": swept.sets.n_cells})
+    for test, log10_p in tests.items():
+        if log10_p is not None:
+            table[f"n_significant{test}"] = count_below(log10_p.astype(np.float64), FDR_THRESHOLD)
+            table[f"smallest_log10_p{test}"] = np.nan_to_num(log10_p, nan=0.0).min(axis=1, initial=0.0)
+    return table
 
 
 def histogram(values: np.ndarray, groups: Groups, n_bins: int = 60) -> pd.DataFrame:

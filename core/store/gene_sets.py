@@ -8,6 +8,7 @@ import gzip
 import json
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -210,6 +211,15 @@ def measured(study: Study, collection: Collection | GeneSets, data_root: str | P
     """
     sets = collection if isinstance(collection, GeneSets) else kept_sets(collection.id, _root(data_root))
     return measured_sets(sets, study.genes.index.to_numpy(), study.genes["gene_id"].to_numpy())
+
+
+def first_that_fits(study: Study, data_root: str | Path | None = None) -> Collection | None:
+    """The first kept collection, by name, that has enough genes in common with a study; None where none has."""
+    for collection in collections(data_root):
+        with suppress(GeneSetError, DamagedStoreError):
+            measured(study, collection, data_root)
+            return collection
+    return None
 
 
 @lru_cache(maxsize=4)

@@ -10,6 +10,7 @@ from core.data.fingerprint import state_on_disk
 from core.data.reading import open_source
 from core.data.source import Source
 from core.errors import UnknownStudyError, UnreadableFileError
+from core.jobs.locks import build_lock
 from core.settings import root_or_default
 from core.store.files import storage_errors, write_text_atomically
 from core.store.layout import study_folder
@@ -73,11 +74,11 @@ def study_record(path: Path) -> StudyRecord | None:
 def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: str | Path | None = None) -> None:
     """Remember corrected roles; the next build uses them."""
     folder = study_folder(study_id, data_root)
-    record = read_study_json(folder)
-    if not record:
+    if not read_study_json(folder):
         raise UnknownStudyError(study_id, [r.name for r in list_studies(data_root)])
-    record["overrides"] = _plain(merged(record.get("overrides", {}), changes))
-    with storage_errors(folder):
+    with storage_errors(folder), build_lock(folder):
+        record = read_study_json(folder)
+        record["overrides"] = _plain(merged(record.get("overrides", {}), changes))
         write_text_atomically(folder / "study.json", json.dumps(record, indent=1))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.neighbours import neighbours
-from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD
+from core.schema import ALL_PERTURBED, FDR_THRESHOLD, FOLD_THRESHOLD, MEASURABLE_MEAN
 from core.stats.groups import Groups
 from core.stats.moments import FIELDS
 from core.stats.strata import association
@@ -133,7 +133,7 @@ def _falls_as_far(
     found = []
     for k in letting_go(range(groups.n_targets), sums.maps, effects):
         mean = sums.row("sum_normalized", k) / max(groups.target_cells[k], 1)
-        left = mean / np.where(control_mean >= 0.05, control_mean, np.nan)
+        left = mean / np.where(control_mean >= MEASURABLE_MEAN, control_mean, np.nan)
         own = table["percent_left"].iat[k]
         limit = max(FALLS_AS_FAR, own) if np.isfinite(own) and own < 0.5 else FALLS_AS_FAR
         falls = (left <= limit) & (np.asarray(effects["fdr"][k]) < FDR_THRESHOLD)

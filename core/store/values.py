@@ -225,7 +225,7 @@ class GeneMajor:
 def turn(source: Source, matrix: str, kind: Values, folder: Path, threads: int, report: Report) -> GeneMajor:
     """Read a matrix once and keep it gene-major.
 
-    Memory is bounded by one chunk of cells: about 150 MB for the tile, besides what is being read.
+    Memory is bounded by one chunk of cells: a tile of about 150 MB (at least 1,024 cells), and what is being read.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def map_view(study: Study, n_targets: int, n_genes: int, marked: tuple[str, ...]
 
 def named_groups(study: Study, view: MapView) -> pd.DataFrame:
     """The groups of a map, named by the gene sets that are kept; as they are where none are, or none fit the study."""
-    collection = chosen_collection()
+    collection = chosen_collection(study)
     if collection is None or study.n_genes < SMALL_PANEL or view.groups.empty:
         return view.groups
     return _named_groups(study, view.key, collection.id, view, collection)

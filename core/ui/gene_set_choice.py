@@ -11,11 +11,17 @@ from core.ui.state import BY_FINGERPRINT
 SETS = "sets"
 
 
-def chosen_collection() -> Collection | None:
-    """The gene sets that the address names, else those picked last, else the first kept; None where there are none."""
+def chosen_collection(study: Study) -> Collection | None:
+    """The gene sets that the address names, else those picked last, else the first that fit; None without any."""
     kept = gene_sets.collections()
     asked = address.asked(SETS) or address.kept(SETS)
-    return next((c for c in kept if asked in (c.id, c.name)), kept[0] if kept else None)
+    named = next((c for c in kept if asked in (c.id, c.name)), None)
+    return named or (_first_that_fits(study, tuple(c.id for c in kept)) or kept[0] if kept else None)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _first_that_fits(study: Study, kept: tuple[str, ...]) -> Collection | None:
+    return gene_sets.first_that_fits(study)
 
 
 def measured_sets(study: Study, collection: Collection) -> MeasuredSets:

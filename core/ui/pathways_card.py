@@ -17,7 +17,7 @@ from core.ui.export_menu import export_button
 from core.ui.gene_set_choice import SETS, chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT, view_key
 from core.ui.widgets import card_header, figure, table_download
-from core.views.pathways import PathwaysView, headline_with, limits, why_not_tested
+from core.views.pathways import PathwaysView, headline_with, limits, nothing_found, why_not_tested
 from core.views.pathways import pathways_view as make_pathways_view
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, number, plain
@@ -43,7 +43,7 @@ def _pathways_view(
 
 def headline_with_pathway(study: Study, view: PerturbationView) -> str:
     """The headline, with the first pathway where one is sure."""
-    collection = chosen_collection()
+    collection = chosen_collection(study)
     if collection is None or why_not_tested(study, view):
         return view.headline
     try:
@@ -59,7 +59,7 @@ def pathways_card(study: Study, view: PerturbationView) -> bool:
         st.header("Pathways", anchor=False)
         st.caption(why_not)
         return False
-    collection = chosen_collection()
+    collection = chosen_collection(study)
     if collection is None:
         _no_sets()
         return False
@@ -112,7 +112,7 @@ def _dots(found: PathwaysView) -> None:
         if len(found.table(test)):
             figure("pathways", found, test=test)
         else:
-            st.caption("No set holds a gene that changed. The whole profile may still be tested.")
+            st.caption(nothing_found(found, test))
         st.caption(f"{found.about} {limits(found, test)}")
         for note in found.notes:
             st.caption(f":orange[:material/warning:] {escape_markdown(note, 400)}")

@@ -21,7 +21,7 @@ from core.views.perturbation import PerturbationView
 def report_button(view: PerturbationView, study: Study) -> None:
     """Everything the page says of a target as one file that opens offline; it is written when it is asked for."""
     page, query = address.here()
-    collection = chosen_collection()
+    collection = chosen_collection(study)
     words = f"/{page}?{'&'.join(f'{key}={value}' for key, value in query)}"
 
     def report() -> bytes:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import store
-from core.errors import PerturbscopeError
+from core.errors import DamagedStoreError, PerturbscopeError
 from core.store import Study, my_figures, notebook
 from core.store.session import Session, SessionView, read_session
 from core.store.study_ref import Standing
@@ -11,7 +11,7 @@ from core.ui import address, state
 from core.ui.kept_views import open_button
 from core.ui.opening import open_dialog
 from core.views.take_home import day, figure_label, reopenings, session_of, version_words, view_choices
-from core.views.text import escape_markdown, plain, plural
+from core.views.text import enumerate_words, escape_markdown, plain, plural
 
 NO_VIEWS = ("my_figures",)
 
@@ -39,9 +39,17 @@ def save_card() -> None:
     if not views and not with_notes:
         st.caption("No view was opened in this window yet.")
         return
+    studies, left_out = _studies(views)
+    if left_out:
+        names = enumerate_words(list(left_out.values()))
+        st.caption(
+            f":orange[:material/warning:] Views of {names} are not in it: built by an older version, or "
+            "unfinished. Open each and build it again."
+        )
+    views = [view for view in views if view.study_id not in left_out]
     session = session_of(
         views,
-        _studies(views),
+        studies,
         list(notebook.gene_lists().values()) if with_notes else (),
         list(notebook.notes().values()) if with_notes else (),
     )
@@ -70,10 +78,17 @@ def open_views() -> list[SessionView]:
     return found
 
 
-def _studies(views: list[SessionView]) -> list[Study]:
-    here = {record.id for record in store.list_studies() if record.state != "unbuilt"}
-    ids = dict.fromkeys(view.study_id for view in views)
-    return [state.open_study_by_id(id) for id in ids if id in here]
+def _studies(views: list[SessionView]) -> tuple[list[Study], dict[str, str]]:
+    """The studies of these views, and the names, by id, of those that cannot be opened now."""
+    here = {record.id: record for record in store.list_studies()}
+    opened: list[Study] = []
+    left_out: dict[str, str] = {}
+    for study_id in dict.fromkeys(view.study_id for view in views if view.study_id in here):
+        try:
+            opened.append(state.open_study_by_id(study_id))
+        except DamagedStoreError:
+            left_out[study_id] = escape_markdown(here[study_id].name)
+    return opened, left_out
 
 
 def reopen_card() -> None:

@@ -128,7 +128,7 @@ def enough_cells(facts: Facts) -> Check:
         cells = text.plural(n, "cell")
         return Check("Few cells", f"{cells}; {_power(facts)}", False, f"only {cells}")
     if facts.n_changed_others < WEAK_EFFECT and BLIND_FOLD < facts.detectable < math.inf:
-        short = f"only changes above {text.fold(facts.detectable)} are seen"
+        short = f"most genes must change {text.fold(facts.detectable)}"
         return Check("Small changes cannot be seen", f"{text.plural(n, 'cell')}; {_power(facts)}", False, short)
     median = text.number(facts.study.targets["n_cells"].median())
     beside = "" if facts.is_pooled else f", the median target has {median}"

@@ -189,10 +189,18 @@ def moved_by(study: Any, ready: StudyProfiles, mover: str, moved: str, effects: 
 def moves_words(modality: str, mover: str, moved: str, rows: pd.DataFrame) -> str:
     """Whether perturbing one target moves another, in a sentence with its numbers; "does not" only where seen."""
     if rows.empty:
-        same = set(mover.split("+")) & set(moved.split("+"))
-        why = "both were perturbed in it" if same else f"{name(moved)} is not among the measured genes"
-        return f"Whether {name(mover)} moves {name(moved)} cannot be told: {why}."
+        return f"Whether {name(mover)} moves {name(moved)} cannot be told: {_not_told(mover, moved)}."
     return " ".join(_move_words(f"{name(mover)} {modality}", row) for row in rows.itertuples())
+
+
+def _not_told(mover: str, moved: str) -> str:
+    """Why no gene of ``moved`` tells what ``mover`` does to it."""
+    genes = moved.split("+")
+    other = [gene for gene in genes if gene not in mover.split("+")]
+    if len(other) < len(genes):
+        rest = f", {text.enumerate_words([name(g, 14) for g in other])} not measured" if other else ""
+        return f"both were perturbed in {text.enumerate_words([name(g, 14) for g in genes if g not in other])}{rest}"
+    return f"{text.enumerate_words([name(g, 14) for g in genes])} {'is' if len(genes) == 1 else 'are'} not measured"
 
 
 def _move_words(doing: str, row: Any) -> str:
@@ -284,7 +292,7 @@ def _moves(mover: str, moved: str, rows: pd.DataFrame) -> Vital:
     label = f"{name(mover, 12)} on {name(moved, 12)}"
     help_text = "Delta (log-normalized) of the gene that the other target was perturbed in, with its FDR."
     if rows.empty:
-        return Vital(label, text.NOTHING, "its gene is not measured", help_text)
+        return Vital(label, text.NOTHING, _not_told(mover, moved), help_text)
     first = rows.sort_values("fdr").iloc[0]
     return Vital(
         label, text.signed(first["delta"]), f"{name(first['gene'], 14)}, FDR {text.p_value(first['fdr'])}", help_text

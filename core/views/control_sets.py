@@ -24,6 +24,8 @@ class Calibration:
         size, of the smallest and of the largest of them.
     median, maximum
         Genes that they call.
+    surest
+        The smallest log10 p that any of them gives a gene; -inf where it is not known.
     n_guides, worst_guide, worst_cells, worst
         Control guides, and the one that calls most genes.
     """
@@ -34,6 +36,7 @@ class Calibration:
     largest_set: int = 0
     median: float = math.nan
     maximum: int = 0
+    surest: float = -math.inf
     n_guides: int = 0
     worst_guide: str = ""
     worst_cells: int = 0
@@ -50,6 +53,7 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
         found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(sizes.min())}
         found |= {"largest_set": int(sizes.max())}
         found |= {"median": float(calls.median()), "maximum": int(calls.max())}
+        found |= {"surest": float(near["smallest_log10_p"].min())} if "smallest_log10_p" in near else {}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):
         worst = guides.iloc[int(guides["n_significant"].to_numpy().argmax())]
@@ -65,9 +69,9 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
 def sets_by_test(study: Any, stratified: bool) -> pd.DataFrame:
     """The study's control sets with what they call by the test that is shown, pooled or within strata."""
     sets: pd.DataFrame = study.control_sets
-    if stratified and "n_significant_stratified" in sets:
-        return sets.assign(n_significant=sets["n_significant_stratified"])
-    return sets
+    if not stratified:
+        return sets
+    return sets.assign(**{column: sets[f"{column}_stratified"] for column in sets if f"{column}_stratified" in sets})
 
 
 def sets_of_size(control_sets: pd.DataFrame, n_cells: float) -> pd.DataFrame:

@@ -28,6 +28,9 @@ from core.views.transcript import (
 
 _SHARE = re.compile(r"\s*\([^()]*% left\)$")
 
+SURER_THAN_CONTROLS = 3.0
+"""Powers of ten by which a gene's p lies below all that control sets give before it is no chance."""
+
 NOTABLE_BY_CHANCE = 0.25
 """Of the genes that a target calls: what control sets call beyond this share is said where the number is."""
 
@@ -225,10 +228,18 @@ class Facts:
     def controls_give_as_many(self) -> bool:
         """Whether some random set of control cells calls as many genes as this target does beside its own.
 
-        Control sets are counted over all genes: where only some are tested nothing can be said.
+        Control sets are counted over all genes: where only some are tested nothing can be said. A gene that is far
+        surer than any that a set calls is no chance, though sets of fewer cells call more genes.
         """
         found = self.calibration
-        return found.n_sets > 0 and not self.seen_in and 0 < self.significant_others_here <= found.maximum
+        as_many = found.n_sets > 0 and not self.seen_in and 0 < self.significant_others_here <= found.maximum
+        return as_many and not self.surest_other < found.surest - SURER_THAN_CONTROLS
+
+    @property
+    def surest_other(self) -> float:
+        """The smallest log10 p of a gene that is not perturbed; 0 where there is none."""
+        own = [t.gene for t in self.transcripts]
+        return float(self.genes.loc[~self.genes["gene"].isin(own), "log10_p"].min(skipna=True))
 
     @property
     def controls_give_many(self) -> bool:

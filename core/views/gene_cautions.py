@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core.schema import CONTROL, MEASURABLE_MEAN
+from core.store.size_factors import DOMINANT_SHARE
 from core.views import text
 from core.views.strata import stratum_word
 from core.views.text import escape_markdown as name
-
-DOMINANT = 0.05
-"""A gene that holds more of all counts than this shifts the share of every other gene when it moves."""
 
 FEW_SHOW = 10
 """Control cells that show a gene; below, hardly any change of it can be seen."""
@@ -57,7 +55,7 @@ def control_share(study: Any, gene: str) -> float:
 
 def _dominant(study: Any, gene: str) -> str:
     share = control_share(study, gene)
-    if share <= DOMINANT:
+    if share <= DOMINANT_SHARE:
         return ""
     start = f"**{name(gene)} is {text.percent(share)} of all control counts.**"
     if study.roles.size_factors == "no-dominant":

@@ -357,6 +357,16 @@ def headline_with(headline: str, claim: str) -> str:
     return longer if len(words) <= LONGEST_HEADLINE else headline
 
 
+def nothing_found(view: PathwaysView, test: str) -> str:
+    """Why a test has no row to show."""
+    if not len(view.profile):
+        return f"No set could be tested: {view.about}"
+    if test == "profile":
+        return "No set could be tested."
+    left_out = "" if view.about.endswith("tested.") else ", though one that is left out may"
+    return f"None of the sets tested holds a gene that changed{left_out}. The whole profile is tested apart."
+
+
 def limits(view: PathwaysView, test: str) -> str:
     """What a test does not know, in a sentence."""
     if test == "profile":

@@ -170,10 +170,10 @@ def _nothing_seen(study: Any, targets: pd.DataFrame, detectable: float) -> str:
     most = int(targets["n_significant"].max())
     what = "a gene" if most == 0 else f"more than {text.plural(most, 'gene')}"
     criteria = f"(FDR < 0.05{_within(study)})"
-    depth = f" and a median of {text.plural(study.median_total, 'count')} a cell" if study.has_counts else ""
+    depth = f" and {text.plural(study.median_total, 'count')} a cell" if study.has_counts else ""
     if not math.isfinite(detectable):
         return f"No target changes {what} {criteria}; nothing could be seen here."
-    limit = f"only changes above {text.fold(detectable)} could be seen"
+    limit = f"most genes must change {text.fold(detectable)} to be seen"
     return f"No target changes {what} {criteria}; with {text.plural(study.n_control, 'control')}{depth}, {limit}."
 
 

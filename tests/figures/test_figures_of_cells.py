@@ -55,9 +55,12 @@ def test_the_two_tests_draw_their_own_tables(read):
 
 def test_an_empty_table_is_a_sentence():
     view = make_pathways()
-    view.listed = view.listed.head(0)
+    view.listed, view.about = view.listed.head(0), "40 of 50 sets tested; 10 with more than 500 left out."
 
-    assert FIGURES["pathways"].caption(view) == "No set holds a changed gene."
+    assert FIGURES["pathways"].caption(view).startswith("None of the sets tested holds a gene that changed, though")
+
+    view.profile = view.profile.head(0)
+    assert FIGURES["pathways"].caption(view) == f"No set could be tested: {view.about}"
     assert "none" in FIGURES["pathways"].alt(view)
     FIGURES["pathways"].draw(view, paper=True).to_dict(validate=True)
 

@@ -98,4 +98,4 @@ def test_few_controls_give_no_sets_and_no_error(build):
     label = np.repeat(["non-targeting", "GENE3"], [4, 116])
     adata.obs = pd.DataFrame({"target_gene": label}, index=adata.obs_names)
     study = build(adata)
-    assert study.control_sets.empty and list(study.control_sets) == ["kind", "name", "n_cells", "n_significant"]
+    assert study.control_sets.empty and list(study.control_sets)[:4] == ["kind", "name", "n_cells", "n_significant"]

@@ -49,7 +49,7 @@ def test_klf1_and_mapk1_go_opposite_ways_in_the_globins(screen):
 
     assert view.r < -0.8 and "go opposite ways" in view.headline
     assert {"HBZ", "HBG2"} <= set(view.genes.query("role == 'accent'").index)
-    assert "KLF1 is not among the measured genes" in view.reciprocal_words
+    assert "cannot be told: KLF1 is not measured" in view.reciprocal_words
 
 
 def test_set_klf1_is_told_from_klf1_with_its_interval_and_additivity_is_not_claimed(screen):

@@ -527,6 +527,20 @@ def test_where_no_control_set_is_as_large_as_the_target_all_of_them_are_the_yard
     assert "20 random sets of 25 to 50 control cells (no larger ones can be drawn)" in view.calibration
 
 
+def test_a_gene_that_is_far_surer_than_any_control_set_calls_is_no_chance():
+    """Datlinger's LCK moves BACH2 at p of 1e-19, while sets of few cells call ten genes at 1e-6."""
+    study = fake_study()
+    sets = study.control_sets.assign(n_significant=10)
+    surest = perturbation_view(study, "ENSG00000172936").genes["log10_p"].min()
+    asked = {}
+    for name, smallest in (("chance", surest - 1), ("surer", surest + 3.5)):
+        study.control_sets = sets.assign(smallest_log10_p=smallest)
+        asked[name] = perturbation_view(study, "ENSG00000172936").headline
+
+    assert "no more genes than control sets do" in asked["chance"]
+    assert "no more genes" not in asked["surer"] and "4 of 300 genes change" in asked["surer"]
+
+
 def test_a_knock_down_that_is_seen_is_not_taken_back_by_control_sets_that_give_as_many_genes():
     study = fake_study()
     study.targets.loc["ACAT2", "n_significant"] = 2  # itself and one more
@@ -553,7 +567,7 @@ def test_cells_that_could_not_show_a_change_are_not_enough_where_none_is_seen():
     found = check(perturbation_view(shallow, "LOWEX"), CELLS_CHECK)
 
     assert found.title == "Small changes cannot be seen" and found.passed is False
-    assert re.fullmatch(r"only changes above [\d.]+-fold are seen", found.short)
+    assert re.fullmatch(r"most genes must change [\d.]+-fold", found.short)
 
 
 # ---------------------------------------------------------------------------------- totals without the own gene

@@ -4,6 +4,7 @@ A GMT is a text with one set a line: name, description, then genes, separated by
 the only file of an archive; that is told by its content, never by its name.
 """
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -242,6 +243,8 @@ def _content(source: Path | bytes) -> bytes:
 
 def _text(content: bytes) -> str:
     content = _unpacked(content)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
+        return content.decode("utf-16", "replace")
     if b"\0" in content[:4096]:
         raise GeneSetError("The file is binary, no text. Expected a GMT: one gene set a line, separated by tabs.")
     try:

@@ -18,6 +18,7 @@ from core.views.methods import methods_of
 from core.views.parts import Vital
 from core.views.similar import CHANGED, StudyProfiles, layers, replicates, study_profiles
 from core.views.text import escape_markdown as name
+from core.views.transcript import Modality
 
 MIN_SHARED = 10
 """Fewer expressed genes in common tell nothing about a profile."""
@@ -208,10 +209,20 @@ def headline(study: Any, other: Any, target: str, twin: str, r: float, n_r: int)
         for s, t in ((study, target), (other, twin))
         if (agreement := replicates(s, t)[0]) < AGREE  # NaN is not
     ]
-    doubt = ""
+    doubt = other_ways(study, other)
     if weak:
-        doubt = f" In {name(weak[0][0].name)} its replicates agree at r {text.correlation(weak[0][1])} only."
+        doubt += f" In {name(weak[0][0].name)} its replicates agree at r {text.correlation(weak[0][1])} only."
     return f"{start} {alike_words(r)}** (r {text.correlation(r)} over {text.plural(n_r, 'shared gene')}).{doubt}"
+
+
+def other_ways(study: Any, other: Any) -> str:
+    """A warning where one screen activates its targets and the other does not, or does not say so."""
+    ways = (Modality(study.modality), Modality(other.modality))
+    if (Modality.ACTIVATION in ways) is (ways[0] is ways[1]):
+        return ""
+    active, rest = (study, other) if ways[0] is Modality.ACTIVATION else (other, study)
+    what = "does not say what it does" if Modality.PERTURBATION in ways else f"is a {rest.modality} screen"
+    return f" {name(active.name)} activates its targets and {name(rest.name)} {what}: opposite changes may agree."
 
 
 def vitals(

@@ -91,6 +91,11 @@ def test_what_is_no_gmt_is_refused_with_what_was_found(content, said):
         read_gmt(content)
 
 
+def test_unicode_text_of_a_spreadsheet_is_read():
+    line = "Größe\tnote\tACAT2\tSQLE\n"
+    assert parse_gmt(line) == read_gmt(line.encode("utf-16"))
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(GeneSetError, match="cannot be read: No such file"):
         read_gmt(tmp_path / "none.gmt")

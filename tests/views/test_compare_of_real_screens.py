@@ -103,6 +103,8 @@ def test_a_target_of_two_screens_is_compared_on_the_genes_of_both(screen):
     view = studies_view(screen("norman19"), screen("mcfaline23"), "MAP2K6")
 
     assert view.n_shared == 500 and view.n_r == 54 and abs(view.r) < 0.2
+    assert "norman19_k562_crispra activates its targets" in view.headline  # the other is CRISPRi
+    assert "opposite changes may agree" in view.headline
 
 
 def test_screens_that_perturb_other_genes_are_said_to(screen):

@@ -1,5 +1,7 @@
 """Similar, Compare, combinations and two studies: over a small screen with planted relations."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from core.views.compare_map import map_view, named_groups
 from core.views.compared import alike_words
 from core.views.power import detectable_fold
 from core.views.similar import own_places, similar_view, study_profiles
-from core.views.two_studies import shared_gene_names, studies_view
+from core.views.two_studies import other_ways, shared_gene_names, studies_view
 from tests.views.compare_screens import DOWN, UP, compare_screen
 
 
@@ -280,6 +282,22 @@ def test_a_target_is_compared_over_the_genes_that_two_studies_share_whatever_the
     keep = np.arange(80) != 1
     assert view.r == pytest.approx(pearsonr(mine[keep], theirs[keep]).statistic, abs=1e-9)
     assert "look alike" in view.headline
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        (("knock-down", "knock-down"), ""),
+        (("activation", "activation"), ""),
+        (("knock-down", "perturbation"), ""),
+        (("activation", "knock-down"), " one activates its targets and two is a knock-down screen: opposite"),
+        (("perturbation", "activation"), " two activates its targets and one does not say what it does: opposite"),
+    ],
+)
+def test_screens_that_push_opposite_ways_are_said_to(ways, said):
+    studies = [SimpleNamespace(name=name, modality=way) for name, way in zip(("one", "two"), ways, strict=True)]
+
+    assert other_ways(*studies).startswith(said) and bool(other_ways(*studies)) is bool(said)
 
 
 def test_a_target_that_the_other_study_lacks_is_said(study, twin):

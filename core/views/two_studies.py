@@ -218,7 +218,7 @@ def headline(study: Any, other: Any, target: str, twin: str, r: float, n_r: int)
 def other_ways(study: Any, other: Any) -> str:
     """A warning where one screen activates its targets and the other does not, or does not say so."""
     ways = (Modality(study.modality), Modality(other.modality))
-    if (Modality.ACTIVATION in ways) is (ways[0] is ways[1]):
+    if Modality.ACTIVATION not in ways or ways[0] is ways[1]:
         return ""
     active, rest = (study, other) if ways[0] is Modality.ACTIVATION else (other, study)
     what = "does not say what it does" if Modality.PERTURBATION in ways else f"is a {rest.modality} screen"

@@ -28,6 +28,9 @@ AGREEMENTS = {"batch_r": "batch halves", "guide_r": "guides"}
 CHANGED = f"FDR < {FDR_THRESHOLD:g}, at least {FOLD_THRESHOLD:g}-fold"
 """What "changes" means wherever targets are compared, in words: beside every number of genes that change."""
 
+SMALL = f" (FDR < {FDR_THRESHOLD:g}, under {FOLD_THRESHOLD:g}-fold)"
+"""Said of genes that move in both without a change, where none changes: of a panel they may be all that is shared."""
+
 LOOKS_ALIKE = 0.3
 """Below this r two profiles are not said to look alike (or opposite)."""
 
@@ -236,6 +239,8 @@ def neighbors(study: Any, ready: StudyProfiles, i: int, others: list[int], r: np
     rows = []
     for j in others:
         genes = shared_genes(study, ready, i, j)
+        small = "" if len(genes) else SMALL
+        genes = genes if len(genes) else shared_genes(study, ready, i, j, fold=1.0)
         row = study.targets.iloc[j]
         agreement, whose = replicates(study, str(ready.targets[j]))
         rows.append(
@@ -248,27 +253,29 @@ def neighbors(study: Any, ready: StudyProfiles, i: int, others: list[int], r: np
                 "agreement": agreement,
                 "agreement_of": whose,
                 "shared": tuple(genes["gene"]),
-                "words": shared_words(genes.head(MOST_SAID)),
+                "words": shared_words(genes.head(MOST_SAID)) + (small if len(genes) else ""),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def shared_genes(study: Any, ready: StudyProfiles, i: int, j: int, n: int = 6) -> pd.DataFrame:
-    """The genes that add most to the correlation of two targets and change in both.
+def shared_genes(
+    study: Any, ready: StudyProfiles, i: int, j: int, n: int = 6, fold: float = FOLD_THRESHOLD
+) -> pd.DataFrame:
+    """The genes that add most to the correlation of two targets and change in both, at least ``fold``-fold.
 
     Returns
     -------
     pandas.DataFrame
         At most ``n`` rows, the most telling first: ``gene``; ``share``, what it adds to r; ``delta_a``, ``delta_b``;
-        ``fdr_a``, ``fdr_b``. Only genes that change in both (FDR < 0.05 and at least 1.4-fold), whose deltas have the
-        same sign where r is positive and opposite ones where it is negative.
+        ``fdr_a``, ``fdr_b``. Only genes that change in both (FDR < 0.05 and at least so many fold), whose deltas have
+        the same sign where r is positive and opposite ones where it is negative.
     """
     share, keep = similarity.contributions(ready.profiles, i, j), ready.profiles.keep
     delta_a, delta_b = (np.asarray(study.layer(ready.layer)[k])[keep] for k in (i, j))
     fdr_a, fdr_b = (np.asarray(study.layer(ready.fdr_layer)[k])[keep] for k in (i, j))
     sign = np.sign(np.nansum(share))
-    both = changed(study, ready, i)[keep] & changed(study, ready, j)[keep]
+    both = changed(study, ready, i, fold)[keep] & changed(study, ready, j, fold)[keep]
     telling = both & (share * sign > 0) & (delta_a * delta_b * sign > 0)
     order = np.flatnonzero(telling)
     order = order[np.argsort(-np.abs(share[order]), kind="stable")[:n]]
@@ -276,11 +283,11 @@ def shared_genes(study: Any, ready: StudyProfiles, i: int, j: int, n: int = 6) -
     return pd.DataFrame({"gene": ready.genes[order].astype(str)} | {c: v[order] for c, v in columns.items()})
 
 
-def changed(study: Any, ready: StudyProfiles, i: int) -> np.ndarray:
-    """Which genes a target changes: FDR < 0.05 and at least 1.4-fold, as on every page by default."""
-    fold = ready.fdr_layer.replace("fdr", "log2_fold_change", 1)
-    found, change = (np.asarray(study.layer(layer)[i]) for layer in (ready.fdr_layer, fold))
-    return np.asarray(has_changed(found, change, FDR_THRESHOLD, FOLD_THRESHOLD))
+def changed(study: Any, ready: StudyProfiles, i: int, fold: float = FOLD_THRESHOLD) -> np.ndarray:
+    """Which genes a target changes: FDR < 0.05 and at least ``fold``-fold, by default as on every page."""
+    folds = ready.fdr_layer.replace("fdr", "log2_fold_change", 1)
+    found, change = (np.asarray(study.layer(layer)[i]) for layer in (ready.fdr_layer, folds))
+    return np.asarray(has_changed(found, change, FDR_THRESHOLD, fold))
 
 
 def shared_words(genes: pd.DataFrame, here: str = "here", there: str = "there") -> str:
@@ -345,7 +352,7 @@ def sentence(target: str, similar: pd.DataFrame, opposite: pd.DataFrame) -> str:
 
 def named(words: str) -> str:
     """What genes do in both, with what "changes" means."""
-    return words if not words or CHANGED in words else f"{words} ({CHANGED})"
+    return words if not words or CHANGED in words or words.endswith(SMALL) else f"{words} ({CHANGED})"
 
 
 def doubt(study: Any, target: str, others: np.ndarray) -> str:

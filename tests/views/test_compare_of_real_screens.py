@@ -99,6 +99,13 @@ def test_with_labels_shuffled_within_batches_nothing_looks_alike(screen, tmp_pat
     assert map_view(study).groups.empty
 
 
+def test_of_a_panel_the_genes_that_move_together_are_named_though_none_changes_enough(screen):
+    view = similar_view(screen("schraivogel20"), "UBR5")
+
+    assert view.similar["target"].iloc[0] == "OXR1" and view.similar["r"].iloc[0] > 0.7
+    assert "LAPTM4B, MYC, E2F5 and EIF3H fall in both (FDR < 0.05, under 1.4-fold)." in view.sentence
+
+
 def test_a_target_of_two_screens_is_compared_on_the_genes_of_both(screen):
     view = studies_view(screen("norman19"), screen("mcfaline23"), "MAP2K6")
 

@@ -268,8 +268,11 @@ def _store(args: argparse.Namespace) -> None:
     from core.store import list_studies, open_study
 
     if args.all == (args.file is not None):
-        raise OptionError("Say which study to verify: a FILE, an id, or --all.")
+        raise OptionError(f"Say which study to {args.what}: a FILE, an id, or --all.")
     names = [record.id for record in list_studies() if record.state != "unbuilt"] if args.all else [args.file]
+    if args.what != "verify":
+        _tidy(names if args.all else [open_study(args.file).id], remove=args.what == "prune")
+        return
     failed = 0
     for name in names:
         try:
@@ -281,6 +284,25 @@ def _store(args: argparse.Namespace) -> None:
             print(f"{name}: {error}")
     if failed:
         raise OptionError(f"{failed} of {len(names)} studies cannot be read as stored; see above.")
+
+
+def _tidy(ids: Sequence[str], *, remove: bool) -> None:
+    from core.store import list_studies, prune, sizes
+    from core.views.text import plural
+
+    names = {record.id: record.name for record in list_studies()}
+    for study_id in ids:
+        if remove:
+            print(
+                f"{names[study_id]} ({study_id}): {prune(study_id) / 1e6:,.0f} MB of tables removed; they are made again on demand"
+            )
+        else:
+            found = sizes(study_id)
+            others = f", {found.others / 1e6:,.0f} MB tables of {plural(found.n_others, 'other choice')}"
+            print(
+                f"{names[study_id]} ({study_id}): {found.values / 1e6:,.0f} MB values, {found.tables / 1e6:,.0f} MB tables"
+                f"{others if found.n_others else ''}"
+            )
 
 
 def _doctor(args: argparse.Namespace) -> None:
@@ -505,8 +527,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--target", help="default all perturbed cells together")
     report.add_argument("--gmt", help="gene sets of its pathways; default the first collection that is kept")
     report.add_argument("--out", type=Path, required=True, metavar="X.html")
-    store = verb("store", _store, "check the checksums of studies")
-    store.add_argument("what", choices=["verify"])
+    store = verb("store", _store, "check, measure or tidy the studies that are kept")
+    store.add_argument(
+        "what",
+        choices=["verify", "sizes", "prune"],
+        help="check all checksums; say what lies on the disk; remove tables of other choices, made again on demand",
+    )
     store.add_argument("file", nargs="?", metavar="FILE")
     store.add_argument("--all", action="store_true")
     doctor = verb("doctor", _doctor, "say what this installation has and lacks")

@@ -6,9 +6,11 @@ from core.store.opening import open_study
 from core.store.records import StudyRecord, list_studies, save_roles, study_record
 from core.store.study import Study
 from core.store.subsets import open_subset, subset_choices
+from core.store.tidying import Sizes, prune, sizes
 
 __all__ = [
     "Inspection",
+    "Sizes",
     "Study",
     "StudyRecord",
     "build_study",
@@ -16,7 +18,9 @@ __all__ = [
     "list_studies",
     "open_study",
     "open_subset",
+    "prune",
     "save_roles",
+    "sizes",
     "study_record",
     "subset_choices",
 ]

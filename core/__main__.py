@@ -290,19 +290,17 @@ def _tidy(ids: Sequence[str], *, remove: bool) -> None:
     from core.store import list_studies, prune, sizes
     from core.views.text import plural
 
-    names = {record.id: record.name for record in list_studies()}
-    for study_id in ids:
+    for record in list_studies():
+        if record.id not in ids:
+            continue
         if remove:
-            print(
-                f"{names[study_id]} ({study_id}): {prune(study_id) / 1e6:,.0f} MB of tables removed; they are made again on demand"
-            )
+            said = f"{prune(record.id) / 1e6:,.0f} MB of tables removed; they are made again on demand"
         else:
-            found = sizes(study_id)
-            others = f", {found.others / 1e6:,.0f} MB tables of {plural(found.n_others, 'other choice')}"
-            print(
-                f"{names[study_id]} ({study_id}): {found.values / 1e6:,.0f} MB values, {found.tables / 1e6:,.0f} MB tables"
-                f"{others if found.n_others else ''}"
-            )
+            found = sizes(record.id)
+            said = f"{found.values / 1e6:,.0f} MB values, {found.tables / 1e6:,.0f} MB tables"
+            if found.n_others:
+                said += f", {found.others / 1e6:,.0f} MB tables of {plural(found.n_others, 'other choice')}"
+        print(f"{record.name} ({record.id}): {said}")
 
 
 def _doctor(args: argparse.Namespace) -> None:

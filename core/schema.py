@@ -14,6 +14,9 @@ FOLD_THRESHOLD = 1.4
 PSEUDOCOUNT = 0.01
 """Added to both means of normalized counts before the log2 ratio, so that it is never infinite."""
 
+LARGE_SHARE = 0.05
+"""Of all counts; a gene above it is warned of, and left out of the totals by the recipe ``no-dominant``."""
+
 MEASURABLE_MEAN = 0.05
 """Below this control mean (normalized counts a cell) what is left of a transcript cannot be measured."""
 

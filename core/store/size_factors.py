@@ -4,12 +4,9 @@ import numpy as np
 import pandas as pd
 
 from core.errors import RolesError
-from core.schema import Roles, Values
+from core.schema import LARGE_SHARE, Roles, Values
 from core.store.sweep import SizeFactors, gene_sums
 from core.store.values import GeneMajor
-
-DOMINANT_SHARE = 0.05
-"""Of all counts; a gene above it is left out of the totals by the recipe ``no-dominant``."""
 
 NOTHING_LEFT = 1e-6
 """Of a cell's total: less than this, once genes are left out, is what rounding leaves of fractional counts."""
@@ -32,7 +29,7 @@ def size_factors(
     totals = values.totals
     if recipe == "no-dominant":
         sums = gene_sums(values, threads, inside)
-        for g in np.flatnonzero(sums > DOMINANT_SHARE * sums.sum()):
+        for g in np.flatnonzero(sums > LARGE_SHARE * sums.sum()):
             totals = totals_without(totals, values.gene(int(g)))
     elif recipe.startswith("obs:"):
         totals = _totals_from_obs(obs, recipe.removeprefix("obs:"), mine & (values.genes_seen > 0))

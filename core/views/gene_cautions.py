@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.schema import CONTROL, MEASURABLE_MEAN
-from core.store.size_factors import DOMINANT_SHARE
+from core.schema import CONTROL, LARGE_SHARE, MEASURABLE_MEAN
 from core.views import text
 from core.views.strata import stratum_word
 from core.views.text import escape_markdown as name
@@ -55,7 +54,7 @@ def control_share(study: Any, gene: str) -> float:
 
 def _dominant(study: Any, gene: str) -> str:
     share = control_share(study, gene)
-    if share <= DOMINANT_SHARE:
+    if share <= LARGE_SHARE:
         return ""
     start = f"**{name(gene)} is {text.percent(share)} of all control counts.**"
     if study.roles.size_factors == "no-dominant":

@@ -14,6 +14,7 @@ import zarr
 
 from core.errors import DamagedStoreError, RolesError, UnknownStudyError, UnreadableFileError
 from core.store import build_study, building, inspect, list_studies, open_study, save_roles, study_record
+from tests.data.files import write_zarr
 from tests.small_screens import small_screen
 
 
@@ -72,8 +73,7 @@ def test_a_changed_file_is_another_study_and_the_old_one_is_called_stale(path, r
 
 def test_a_zarr_whose_values_change_in_place_is_called_stale(path, root, tmp_path):
     folder = tmp_path / "mine.zarr"
-    with ad.settings.override(zarr_write_format=3):
-        ad.read_h5ad(path).write_zarr(folder)
+    write_zarr(folder, ad.read_h5ad(path))
     build_study(folder, data_root=root)
     assert [record.state for record in list_studies(root)] == ["ready"]
     values = zarr.open_group(folder, mode="r+")["X/data"]
@@ -119,8 +119,7 @@ def test_the_names_of_raws_genes_count(kind, tmp_path):
         thinned = adata[:, 5:].copy()
         thinned.X = thinned.X.log1p()
         file = tmp_path / f"{k}.{kind}"
-        with ad.settings.override(zarr_write_format=3):
-            thinned.write_h5ad(file) if kind == "h5ad" else thinned.write_zarr(file)
+        thinned.write_h5ad(file) if kind == "h5ad" else write_zarr(file, thinned)
         names.append(inspect(file, data_root=tmp_path).id)
     assert names[0] != names[1]
 

@@ -271,6 +271,8 @@ def _genes_changed(facts: Facts) -> Vital:
         chance = f"control sets call {text.number(round(facts.calibration.median))} (median)"
         return Vital("Genes changed", text.short_number(facts.n_changed), chance, help_text, warn=True)
     context = f"{text.number(facts.n_down)} down, {text.number(facts.n_up)} up"
+    if facts.n_changed and not facts.n_changed_others:  # the headline says "no other gene"
+        context = f"{'the perturbed gene' if facts.n_changed == 1 else 'perturbed genes'} alone"
     if facts.n_significant != facts.n_changed:  # significant is not large: both counts stand side by side
         passed = f"; {text.number(facts.n_significant)} {'passes' if facts.n_significant == 1 else 'pass'} FDR"
         context = context if len(context + passed) <= LONGEST_CONTEXT else f"{text.number(facts.n_down)} down"

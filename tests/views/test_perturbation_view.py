@@ -52,6 +52,7 @@ def test_finding_nothing_with_enough_cells_is_a_result_not_a_fault():
     view = perturbation_view(STUDY, "MAP3K21")
 
     assert "changes **no other gene**" in view.headline
+    assert vital(view, "Genes changed").context == "the perturbed gene alone"
     assert view.headline.endswith("That is a result, not a fault.")
 
 

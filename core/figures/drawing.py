@@ -38,8 +38,8 @@ class Drawing(alt.LayerChart):
         return {"$schema": alt.SCHEMA_URL, **self._kwds}
 
 
-def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = (), above: float = 4) -> Drawing:
-    """The layers on their sheet, with the configuration of screen or paper; on screen with room above the plot."""
+def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -> Drawing:
+    """The layers on their sheet, with the configuration of screen or paper."""
     stack = [ANCHOR, *layers]
     more: Spec = {"params": list(params)} if params else {}
     if on.paper:
@@ -54,7 +54,7 @@ def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = (), a
             config=print_config() | title_limits(on),
             **more,
         )
-    edges = {"left": 4, "top": above, "right": 12, "bottom": 2}
+    edges = {"left": 4, "top": 4, "right": 12, "bottom": 2}
     return Drawing(
         layer=stack,
         width="container",

@@ -130,7 +130,7 @@ def _draw(
     bold = [shown for shown, name in zip(names_x, view.targets, strict=True) if name in marked]
     bold += [shown for shown, name in zip(names_y, look.rows, strict=True) if name in marked]
     params = [{"name": "highlighted", "value": bold}]
-    return compose(layers, on, params=params, above=GROUP_ROOM_PX + KEY_ROOM_PX)
+    return compose(layers, on, params=params)
 
 
 def key_rows(look: _Look) -> list[key.Row]:

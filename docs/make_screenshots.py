@@ -76,7 +76,7 @@ def look(page: Page, address: str, path: Path, *, has_charts: bool) -> None:
     page.wait_for_timeout(1500)  # fonts, and charts below the first
     page.screenshot(path=path)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(256).save(path, optimize=True)
+        picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

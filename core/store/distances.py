@@ -4,7 +4,7 @@ The only place that asks for many genes of a cell at once. Values lie gene-major
 from their tiles; memory is a chunk of cells, and what is kept of the tiles as it is stored, at most 150 MB.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -67,12 +67,14 @@ def distances_to_controls(
     fit[rng.permutation(used)[:PCA_CELLS]] = True
     compared[np.concatenate(drawn)] = True
     report("Comparing cells", 0, 2, "steps")
-    tiles = Tiles(values, genes, fit | compared)
-    sample = [x for _, x in expression(tiles, fit, factors, threads)]
+    cells_of = partial(expression, Tiles(values, genes, fit | compared), factors=factors, threads=threads)
+    if 4 * genes.size * int((fit | compared).sum()) <= KEPT_BYTES:  # of a small screen nothing is computed twice
+        cells_of = partial(_some_of, list(cells_of(fit | compared)))
+    sample = [x for _, x in cells_of(fit)]
     _, axes = principal_axes(np.concatenate(sample, axis=1), PCA_COMPONENTS, threads)
     report("Comparing cells", 1, 2, "steps")
     coordinates = np.zeros((values.n_cells, axes.shape[1]), np.float32)
-    for cells, x in expression(tiles, compared, factors, threads):
+    for cells, x in cells_of(compared):
         coordinates[cells] = x.T @ axes  # not centred: distances do not feel a common shift
     enough = [k for k in (*range(t), t + 1) if len(drawn[k]) > 1]
     found = energy_distances([coordinates[drawn[k]] for k in enough], coordinates[drawn[t]], threads)
@@ -107,10 +109,10 @@ class Tiles:
         found = self._kept.get((c, b))
         if found is None:
             rows = self.genes[self.genes // GENES_A_BLOCK == b] % GENES_A_BLOCK
-            found = self.values.tile(c, b).reshape(-1, wanted.size)[np.ix_(rows, wanted)]
+            found = np.compress(wanted, self.values.tile(c, b).reshape(-1, wanted.size)[rows], axis=1)
             if self._fit:
                 self._kept[c, b] = found
-        return found[:, cells[wanted]]
+        return np.compress(cells[wanted], found, axis=1)
 
     def cells(self, c: int) -> slice:
         """The cells of a chunk."""
@@ -137,6 +139,15 @@ def expression(
             for b, y in zip(tiles.blocks, pool.map(cut, tiles.blocks), strict=True):
                 x[block_of_gene == b] = y
             yield cells, x
+
+
+def _some_of(
+    chunks: Sequence[tuple[np.ndarray, np.ndarray]], wanted: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some of the cells that :func:`expression` gave."""
+    for cells, x in chunks:
+        here = wanted[cells]
+        yield cells[here], np.compress(here, x, axis=1)
 
 
 def _log_normalized(tiles: Tiles, c: int, here: np.ndarray, scale: np.ndarray, b: int) -> np.ndarray:

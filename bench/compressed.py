@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +55,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(THREADS))
     results = {}
     for shuffle in (False, True):
         path = compressed(screen(args.cells), shuffle)

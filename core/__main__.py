@@ -523,7 +523,7 @@ def _parser() -> argparse.ArgumentParser:
     panel.add_argument("--methods", type=Path, help="also the methods sentences")
     report = verb("target-report", _target_report, "write all that is known of a target as one HTML file", roles)
     report.add_argument("--target", help="default all perturbed cells together")
-    report.add_argument("--gmt", help="gene sets of its pathways; default the first collection that is kept")
+    report.add_argument("--gmt", help="gene sets of its pathways; default the first that are kept and fit")
     report.add_argument("--out", type=Path, required=True, metavar="X.html")
     store = verb("store", _store, "check, measure or tidy the studies that are kept")
     store.add_argument(

@@ -90,9 +90,7 @@ def build_study(
                 _refuse_without_room(folder, source, reading)
                 _say_what_was_left(folder, reading.roles, report)
                 _build_parts(source, reading, folder, key, threads, report)
-            if remember or not overrides:
-                write_study_json(folder, source, Path(path), chosen, key)
-            elif not saved:
+            if remember or not overrides or not saved:
                 write_study_json(folder, source, Path(path), chosen, key)
         return Study(folder, key)
 

@@ -1,7 +1,8 @@
 """How far the cells of each target lie from the controls: energy distances in principal components.
 
 The only place that asks for many genes of a cell at once. Values lie gene-major, so chunks of cells are put together
-from their tiles; memory is a chunk of cells, and what is kept of the tiles as it is stored, at most 150 MB.
+from their tiles; memory is a chunk of cells, and at most 150 MB of what would be computed twice:
+the expression of a small screen, the stored tiles of a larger one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from core.store.values import GENES_A_BLOCK, GeneMajor, Report
 PCA_CELLS = 5_000
 PCA_COMPONENTS = 50
 DISTANCE_CELLS = 1_000
-KEPT_BYTES = 150_000_000  # of stored values that are kept in memory rather than decoded twice
+KEPT_BYTES = 150_000_000  # that are kept in memory rather than computed twice
 
 
 def distances_to_controls(

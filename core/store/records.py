@@ -53,22 +53,22 @@ def study_record(path: Path) -> StudyRecord | None:
     if not record:
         return None
     file = Path(record["path"])
-    state = "ready"
-    if not (path.parent / "tables" / record["tables"] / "manifest.json").is_file():
-        state = "unbuilt"
-    else:
-        try:
-            now = state_of_file(file)
-            if not now:
-                state = "missing-file"
-            elif now != record["stat"] and _fingerprint(file) != record["id"]:
-                state = "stale"
-        except OSError:  # in a folder that may not be looked into
-            state = "missing-file"
     return StudyRecord(
         record["id"], record["name"], file, record["simulated"], record["n_cells"], record["n_genes"],
-        record["n_targets"], state, record["built_at"],
+        record["n_targets"], _state(path.parent, file, record), record["built_at"],
     )  # fmt: skip
+
+
+def _state(folder: Path, file: Path, record: Mapping[str, Any]) -> str:
+    if not (folder / "tables" / record["tables"] / "manifest.json").is_file():
+        return "unbuilt"
+    try:
+        now = state_of_file(file)
+    except OSError:  # in a folder that may not be looked into
+        now = []
+    if not now:
+        return "missing-file"
+    return "ready" if now == record["stat"] or _fingerprint(file) == record["id"] else "stale"
 
 
 def save_roles(study_id: str, changes: Mapping[str, Any], *, data_root: str | Path | None = None) -> None:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.data.fingerprint import files_below
 from core.errors import UnknownStudyError
 from core.jobs.locks import build_lock
 from core.store.files import storage_errors
@@ -80,4 +81,4 @@ def _tables(study_id: str, data_root: str | Path | None) -> tuple[Path, Path, li
 
 
 def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(size for _, size in files_below(folder))

@@ -10,7 +10,7 @@ from core.errors import GeneSetError, OptionError
 from core.store import Study
 from core.store.gene_sets import Collection
 from core.ui import state
-from core.ui.gene_set_choice import chosen_collection, measured_sets
+from core.ui.gene_set_choice import asked_sets, chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT, VIEWS_KEPT
 from core.views import combination, compare, compare_map, similar, two_studies
 from core.views.combination import CombinationView
@@ -77,8 +77,10 @@ def map_view(study: Study, n_targets: int, n_genes: int, marked: tuple[str, ...]
 
 def named_groups(study: Study, view: MapView) -> pd.DataFrame:
     """The groups of a map, named by the gene sets that are kept; as they are where none are, or none fit the study."""
-    collection = chosen_collection(study)
-    if collection is None or study.n_genes < SMALL_PANEL or view.groups.empty:
+    if study.n_genes < SMALL_PANEL or view.groups.empty:
+        return view.groups
+    collection = chosen_collection(study, asked_sets())
+    if collection is None:
         return view.groups
     return _named_groups(study, view.key, collection.id, view, collection)
 

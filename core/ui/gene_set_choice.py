@@ -11,12 +11,21 @@ from core.ui.state import BY_FINGERPRINT
 SETS = "sets"
 
 
-def chosen_collection(study: Study) -> Collection | None:
-    """The gene sets that the address names, else those picked last, else the first that fit; None without any."""
+def asked_sets() -> str | None:
+    """The gene sets that the address names, else those picked last."""
+    return address.asked(SETS) or address.kept(SETS)
+
+
+def chosen_collection(study: Study, asked: str | None) -> Collection | None:
+    """The gene sets that are asked for, else the first that fit the study, else the first; None without any.
+
+    The first look at a study reads collections until one fits: not to be asked before it is needed.
+    """
     kept = gene_sets.collections()
-    asked = address.asked(SETS) or address.kept(SETS)
+    if not kept:
+        return None
     named = next((c for c in kept if asked in (c.id, c.name)), None)
-    return named or (_first_that_fits(study, tuple(c.id for c in kept)) or kept[0] if kept else None)
+    return named or _first_that_fits(study, tuple(c.id for c in kept)) or kept[0]
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -14,7 +14,7 @@ from core.ui import address
 from core.ui.doors import allowed_path, found_files
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
-from core.ui.gene_set_choice import SETS, chosen_collection, measured_sets
+from core.ui.gene_set_choice import SETS, asked_sets, chosen_collection, measured_sets
 from core.ui.state import BY_FINGERPRINT, view_key
 from core.ui.widgets import card_header, figure, table_download
 from core.views.pathways import PathwaysView, headline_with, limits, nothing_found, why_not_tested
@@ -43,8 +43,10 @@ def _pathways_view(
 
 def headline_with_pathway(study: Study, view: PerturbationView) -> str:
     """The headline, with the first pathway where one is sure."""
-    collection = chosen_collection(study)
-    if collection is None or why_not_tested(study, view):
+    if why_not_tested(study, view):
+        return view.headline
+    collection = chosen_collection(study, asked_sets())
+    if collection is None:
         return view.headline
     try:
         return headline_with(view.headline, pathways_of(study, view, collection).claim)
@@ -59,7 +61,7 @@ def pathways_card(study: Study, view: PerturbationView) -> bool:
         st.header("Pathways", anchor=False)
         st.caption(why_not)
         return False
-    collection = chosen_collection(study)
+    collection = chosen_collection(study, asked_sets())
     if collection is None:
         _no_sets()
         return False

@@ -9,10 +9,9 @@ from core.figures.export import file_name
 from core.figures.report import Origin, report_html
 from core.figures.report_sections import sections_of
 from core.store import Study, notebook
-from core.store.gene_sets import Collection
 from core.ui import address
 from core.ui.cells_card import cell_state_of, responders_of
-from core.ui.gene_set_choice import chosen_collection
+from core.ui.gene_set_choice import asked_sets, chosen_collection
 from core.ui.pathways_card import pathways_of
 from core.views.pathways import PathwaysView
 from core.views.perturbation import PerturbationView
@@ -21,7 +20,7 @@ from core.views.perturbation import PerturbationView
 def report_button(view: PerturbationView, study: Study) -> None:
     """Everything the page says of a target as one file that opens offline; it is written when it is asked for."""
     page, query = address.here()
-    collection = chosen_collection(study)
+    asked = asked_sets()
     words = f"/{page}?{'&'.join(f'{key}={value}' for key, value in query)}"
 
     def report() -> bytes:
@@ -33,9 +32,7 @@ def report_button(view: PerturbationView, study: Study) -> None:
             address=words,
             note=note.text if note else "",
         )
-        sections = sections_of(
-            _pathways(view, study, collection), cell_state_of(study, view), responders_of(study, view)
-        )
+        sections = sections_of(_pathways(view, study, asked), cell_state_of(study, view), responders_of(study, view))
         return report_html(view, origin, sections).encode("utf-8")
 
     st.download_button(
@@ -51,8 +48,9 @@ def report_button(view: PerturbationView, study: Study) -> None:
     )
 
 
-def _pathways(view: PerturbationView, study: Study, collection: Collection | None) -> PathwaysView | None:
+def _pathways(view: PerturbationView, study: Study, asked: str | None) -> PathwaysView | None:
     """The pathways as the page shows them; None without gene sets that fit the study."""
+    collection = chosen_collection(study, asked)
     try:
         return pathways_of(study, view, collection) if collection else None
     except GeneSetError:  # the page says it

@@ -25,7 +25,7 @@ class Calibration:
     median, maximum
         Genes that they call.
     surest
-        The smallest log10 p that any of them gives a gene; -inf where it is not known.
+        The smallest log10 p that any of them gives a gene.
     n_guides, worst_guide, worst_cells, worst
         Control guides, and the one that calls most genes.
     """
@@ -36,7 +36,7 @@ class Calibration:
     largest_set: int = 0
     median: float = math.nan
     maximum: int = 0
-    surest: float = -math.inf
+    surest: float = math.nan
     n_guides: int = 0
     worst_guide: str = ""
     worst_cells: int = 0
@@ -53,7 +53,7 @@ def calibration(control_sets: pd.DataFrame, n_cells: int) -> Calibration:
         found |= {"n_sets": len(near), "set_size": int(size), "smallest_set": int(sizes.min())}
         found |= {"largest_set": int(sizes.max())}
         found |= {"median": float(calls.median()), "maximum": int(calls.max())}
-        found |= {"surest": float(near["smallest_log10_p"].min())} if "smallest_log10_p" in near else {}
+        found |= {"surest": float(near["smallest_log10_p"].min())}
     guides = control_sets[control_sets["kind"] == "guide"]
     if len(guides):
         worst = guides.iloc[int(guides["n_significant"].to_numpy().argmax())]

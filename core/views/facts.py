@@ -123,17 +123,20 @@ class Facts:
         return int((self.genes["role"] == "up").sum())
 
     @cached_property
+    def is_own(self) -> pd.Series:
+        """Which genes were perturbed, one truth value a gene."""
+        return self.genes["gene"].isin([t.gene for t in self.transcripts])
+
+    @cached_property
     def n_changed_others(self) -> int:
         """Changed genes other than the perturbed ones."""
-        own = {t.gene for t in self.transcripts}
-        return int((self.genes["changed"] & ~self.genes["gene"].isin(own)).sum())
+        return int((self.genes["changed"] & ~self.is_own).sum())
 
     @cached_property
     def n_shifted_others(self) -> int:
         """Genes other than the perturbed ones that pass the FDR but change less than the fold."""
-        own = {t.gene for t in self.transcripts}
         passed = (self.genes["fdr"] < self.fdr) & ~self.genes["changed"]
-        return int((passed & ~self.genes["gene"].isin(own)).sum())
+        return int((passed & ~self.is_own).sum())
 
     @property
     def has_too_few_cells(self) -> bool:
@@ -221,8 +224,7 @@ class Facts:
     @property
     def significant_others_here(self) -> int:
         """The same without the perturbed genes: that they change is what was done."""
-        own = self.genes["gene"].isin([t.gene for t in self.transcripts])
-        return max(self.significant_here - int((own & (self.genes["fdr"] < FDR_THRESHOLD)).sum()), 0)
+        return max(self.significant_here - int((self.is_own & (self.genes["fdr"] < FDR_THRESHOLD)).sum()), 0)
 
     @property
     def controls_give_as_many(self) -> bool:
@@ -237,9 +239,8 @@ class Facts:
 
     @property
     def surest_other(self) -> float:
-        """The smallest log10 p of a gene that is not perturbed; 0 where there is none."""
-        own = [t.gene for t in self.transcripts]
-        return float(self.genes.loc[~self.genes["gene"].isin(own), "log10_p"].min(skipna=True))
+        """The smallest log10 p of a gene that is not perturbed; NaN where none was tested."""
+        return float(self.genes.loc[~self.is_own, "log10_p"].min())
 
     @property
     def controls_give_many(self) -> bool:

@@ -58,12 +58,13 @@ def vitals_as_html(vitals: Sequence[Vital], *, with_help: bool = False) -> str:
 
 
 def _vital(vital: Vital, with_help: bool) -> str:
-    words = markdown_as_html(vital.help)
-    mark = f' <span class="ps-help" tabindex="0" aria-label="Help"><span class="ps-tip">{words}</span></span>'
-    lines = [
-        ("ps-warn" if vital.warn else "ps-quiet", vital.context),
-        *([("ps-quiet", vital.beside)] * bool(vital.beside)),
-    ]
-    context = "".join(f'<dd class="{look}">{markdown_as_html(line)}</dd>' for look, line in lines)
-    label = markdown_as_html(vital.label) + (mark if with_help and words else "")
-    return f'<div><dt>{label}</dt><dd class="ps-value">{markdown_as_html(vital.value)}</dd>{context}</div>'
+    label = markdown_as_html(vital.label)
+    if with_help and vital.help:
+        said = html.escape(markdown_as_text(vital.help))
+        tip = f'<span class="ps-tip" aria-hidden="true">{markdown_as_html(vital.help)}</span>'
+        label += f' <span class="ps-help" tabindex="0" role="note" aria-label="{said}">{tip}</span>'
+    lines = [("ps-value", vital.value), ("ps-warn" if vital.warn else "ps-quiet", vital.context)]
+    if vital.beside:
+        lines.append(("ps-quiet", vital.beside))
+    rest = "".join(f'<dd class="{look}">{markdown_as_html(line)}</dd>' for look, line in lines)
+    return f"<div><dt>{label}</dt>{rest}</div>"

@@ -16,7 +16,7 @@ SETS = pd.DataFrame(
     [("guide", "nt_1", 250, 23), ("guide", "nt_2", 240, 0)]
     + [("random", f"set {k}", size, calls) for size, most in ((50, 1), (200, 4)) for k, calls in enumerate((0, most))],
     columns=["kind", "name", "n_cells", "n_significant"],
-)
+).assign(smallest_log10_p=-5.0)
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,8 @@ def texts(column: pd.Series) -> list[str]:
 
 def text(value: Any) -> str:
     """One entry of a table as text without white space around it: bytes are decoded, 1.0 is "1", NaN is ""."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     if isinstance(value, float | np.floating):

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from threadpoolctl import threadpool_limits
 
 BLOCK = 1024
+LANCZOS_GENES = 500
 
 
 def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -63,36 +65,66 @@ def mean_distance(x: np.ndarray, y: np.ndarray) -> float:
     return total / (len(x) * len(y))
 
 
-def principal_axes(sample: np.ndarray, n_components: int = 50, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and leading principal axes of cells.
+def covariance(sample: np.ndarray, threads: int = 1) -> np.ndarray:
+    """Covariance of genes over cells, in the precision of the sample.
 
     Parameters
     ----------
     sample
         Log-normalized expression, genes x cells.
-    n_components
-        How many axes at most.
     threads
-        Threads that add up the covariance. Those of BLAS would wait for one another at every column of what follows:
-        ten times slower beside other work.
+        Threads that add up products.
 
     Returns
     -------
-    mean, axes
-        Shapes ``(genes,)`` and ``(genes, components)``; each axis' largest loading is positive.
+    numpy.ndarray
+        Shape ``(genes, genes)``.
     """
-    mean = sample.mean(axis=1, dtype=np.float64)
-    offset = mean[:, None].astype(sample.dtype)
+    mean = sample.mean(axis=1, dtype=np.float64)[:, None].astype(sample.dtype)
 
     def products(cells: slice) -> np.ndarray:
-        centred = sample[:, cells] - offset
+        centred = sample[:, cells] - mean
         return centred @ centred.T
 
     bounds = np.linspace(0, sample.shape[1], threads + 1).astype(int)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        covariance = sum(pool.map(products, map(slice, bounds, bounds[1:]))) / max(sample.shape[1] - 1, 1)
-        n_genes, n_axes = covariance.shape[0], min(n_components, *sample.shape)
-        _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
+        total: np.ndarray = sum(pool.map(products, map(slice, bounds, bounds[1:])))
+    return total / max(sample.shape[1] - 1, 1)
+
+
+def principal_axes(covariance: np.ndarray, n_components: int = 50) -> np.ndarray:
+    """Leading principal axes.
+
+    Of many genes they are found by Lanczos' method, which multiplies with the covariance and so leaves other threads
+    their turn; LAPACK holds Python's lock until it is done.
+
+    Parameters
+    ----------
+    covariance
+        Of genes, shape ``(genes, genes)``.
+    n_components
+        How many axes at most; no more than there were cells.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(genes, components)``; each axis' largest loading is positive.
+    """
+    n_genes = len(covariance)
+    n_axes = min(n_components, n_genes)
+    with threadpool_limits(1, "blas"):  # threads of BLAS wait for one another beside other work
+        vectors = _by_lanczos(covariance, n_axes) if n_genes > LANCZOS_GENES and covariance.any() else None
+        if vectors is None:
+            _, vectors = eigh(covariance, subset_by_index=[n_genes - n_axes, n_genes - 1])
     axes = vectors[:, ::-1]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
-    return mean, axes * np.where(largest < 0, -1.0, 1.0).astype(axes.dtype)
+    return axes * np.where(largest < 0, -1.0, 1.0).astype(axes.dtype)
+
+
+def _by_lanczos(covariance: np.ndarray, n_axes: int) -> np.ndarray | None:
+    """Leading eigenvectors, the largest last; None where the method finds no end."""
+    begin = np.random.default_rng(0).normal(size=len(covariance)).astype(covariance.dtype)
+    try:
+        return np.asarray(eigsh(covariance, n_axes, v0=begin)[1])
+    except ArpackNoConvergence:
+        return None

@@ -32,31 +32,29 @@ def guide_agreement(
     squares = sums["target"].row("sum_log_squared", t) / max(n[t], 1)
     noise = (squares - control**2) / max(n[t] - 1, 1)
     of_target, of_guide = np.full(t, np.nan), np.full(len(guides), np.nan)
-    big = guides["n_cells"].to_numpy() >= MIN_GUIDE_CELLS
+    row_of_guide, n_cells = guides["row"].to_numpy(), guides["n_cells"].to_numpy()
     numbers = guides.groupby("target", sort=False).indices
     for k, target in enumerate(letting_go(inputs.cells.targets, sums["guide"].maps)):
-        rows = [r for r in numbers.get(target, []) if big[r]]
-        if len(rows) < 2 or n[t] < 2:
+        rows = numbers.get(target, np.zeros(0, int))
+        rows = rows[n_cells[rows] >= MIN_GUIDE_CELLS]
+        keep = expressed[expressed != inputs.own_gene[k]]
+        if len(rows) < 2 or n[t] < 2 or keep.size < 3:
             continue
-        keep = expressed.copy()
-        if inputs.own_gene[k] >= 0:
-            keep[inputs.own_gene[k]] = False
-        if keep.sum() < 3:
-            continue
-        deltas = (
-            sums["guide"].rows("sum_log", guides["row"].to_numpy()[rows])[:, keep]
-            / guides["n_cells"].to_numpy()[rows, None]
-            - control[keep]
-        )
-        covariance = np.cov(deltas) - noise[keep].mean() * (1 - np.eye(len(rows)))
+        means = sums["guide"].rows("sum_log", row_of_guide[rows]) / n_cells[rows, None]
+        covariance = np.cov(np.take(means - control, keep, axis=1))
+        covariance -= noise[keep].mean() * (1 - np.eye(len(rows)))
         sd = np.sqrt(np.diag(covariance))
         with np.errstate(divide="ignore", invalid="ignore"):
             r = np.clip(covariance / np.outer(sd, sd), -1, 1)
-        np.fill_diagonal(r, np.nan)
-        of_guide[rows] = np.nanmedian(r, axis=1) if np.isfinite(r).any() else np.nan
-        upper = r[np.triu_indices(len(rows), 1)]
-        of_target[k] = np.nanmedian(upper) if np.isfinite(upper).any() else np.nan
+        of_guide[rows] = [_median(np.delete(r_with, own)) for own, r_with in enumerate(r)]
+        of_target[k] = _median(r[np.triu_indices(len(rows), 1)])
     return of_target, of_guide
+
+
+def _median(r: np.ndarray) -> float:
+    """Median of what is known; NaN where nothing is."""
+    known = r[~np.isnan(r)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def batch_agreement(
@@ -72,24 +70,22 @@ def batch_agreement(
     expressed = _expressed(control_mean)
 
     def half(target: int, parity: int) -> tuple[np.ndarray, float]:
-        rows = target * folds + np.arange(parity, folds, 2)
-        return sums["fold"].rows("sum_log", rows).sum(axis=0, dtype=float), cells[target, parity::2].sum()
+        every_other = slice(target * folds + parity, (target + 1) * folds, 2)
+        return sums["fold"].rows("sum_log", every_other).sum(axis=0, dtype=float), cells[target, parity::2].sum()
 
     controls = [half(t, parity) for parity in (0, 1)]
     for k in letting_go(range(t), sums["fold"].maps):
         halves = [half(k, parity) for parity in (0, 1)]
         if min(n for _, n in (*controls, *halves)) < MIN_GUIDE_CELLS:
             continue
-        keep = expressed.copy()
-        if inputs.own_gene[k] >= 0:
-            keep[inputs.own_gene[k]] = False
-        a, b = (h / n - c / m for (h, n), (c, m) in zip(halves, controls, strict=True))
-        if keep.sum() >= 3 and a[keep].std() > 0 and b[keep].std() > 0:
-            result[k] = np.corrcoef(a[keep], b[keep])[0, 1]
+        keep = expressed[expressed != inputs.own_gene[k]]
+        a, b = ((h / n - c / m)[keep] for (h, n), (c, m) in zip(halves, controls, strict=True))
+        if keep.size >= 3 and a.std() > 0 and b.std() > 0:
+            result[k] = np.corrcoef(a, b)[0, 1]
     return result
 
 
 def _expressed(control_mean: np.ndarray) -> np.ndarray:
     """Genes whose profile says something: at least 0.05 counts a control cell, or all if hardly any reaches that."""
-    expressed = control_mean >= MEASURABLE_MEAN
-    return expressed if expressed.sum() >= 10 else np.ones_like(expressed)
+    expressed = np.flatnonzero(control_mean >= MEASURABLE_MEAN)
+    return expressed if expressed.size >= 10 else np.arange(control_mean.size)

@@ -30,7 +30,7 @@ from core.stats.calibration import smallest_p
 from core.stats.groups import Groups, visiting_groups
 from core.store.agreement import guide_agreement
 from core.store.cell_tables import control_set_table, histogram, part_table
-from core.store.distances import distances_to_controls
+from core.store.distances import CellDistances
 from core.store.fdr import false_discovery_rates
 from core.store.files import crc32, fsync_folder, map_arrays, unfinished_folder, write_manifest
 from core.store.gene_table import gene_table
@@ -70,7 +70,9 @@ def build_tables(inputs: TableInputs, folder: Path, threads: int, report: Report
         false_discovery_rates(unfinished, threads)
         with ThreadPoolExecutor(2) as aside:  # meanwhile the large files go to the disk, and cells are compared
             written = aside.submit(_finish_moments, unfinished)
-            distance = aside.submit(_distances, inputs, groups, genes, threads, report)
+            variable = np.flatnonzero(genes["highly_variable"].to_numpy())
+            distances = CellDistances(inputs.values, groups, inputs.factors, variable, threads, report, SEED)
+            distance = aside.submit(distances.to_controls)
             guides = guide_table(inputs, groups, swept)
             control_mean = genes["control_mean"].to_numpy()
             guide_r, guides["r_with_rest"] = guide_agreement(inputs, groups, sums, guides, control_mean)
@@ -155,8 +157,3 @@ def _write_record(inputs: TableInputs, groups: Groups, folder: Path) -> None:
         "parts": {name: list(getattr(inputs.cells, name)) for name in ("targets", "guides", "batches", "strata")},
     }
     (folder / "tables.json").write_text(json.dumps(record, indent=1))
-
-
-def _distances(inputs: TableInputs, groups: Groups, genes: pd.DataFrame, threads: int, report: Report) -> np.ndarray:
-    variable = np.flatnonzero(genes["highly_variable"].to_numpy())
-    return distances_to_controls(inputs.values, groups, inputs.factors, variable, threads, report, SEED)

@@ -68,3 +68,19 @@ def test_principal_axes_are_those_of_the_singular_values(n_genes, n_cells):
     left = np.linalg.svd(sample.astype(float) - sample.mean(axis=1, keepdims=True), full_matrices=False)[0][:, :n_axes]
     np.testing.assert_allclose(np.abs((left * axes).sum(axis=0)), 1, atol=1e-3)
     assert (axes[np.abs(axes).argmax(axis=0), np.arange(n_axes)] > 0).all()
+
+
+def test_axes_of_many_genes_are_those_of_the_singular_values():
+    rng = np.random.default_rng(0)
+    spread = np.concatenate([0.8 ** np.arange(30), np.full(energy.LANCZOS_GENES, 1e-4)])
+    sample = (rng.normal(size=(spread.size, 300)) * spread[:, None]).astype(np.float32)
+    axes = principal_axes(covariance(sample), 8)
+    left = np.linalg.svd(sample.astype(float) - sample.mean(axis=1, keepdims=True), full_matrices=False)[0][:, :8]
+    np.testing.assert_allclose(np.abs((left * axes).sum(axis=0)), 1, atol=1e-3)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-5)
+    np.testing.assert_array_equal(axes, principal_axes(covariance(sample), 8))
+
+
+def test_axes_of_genes_that_never_differ():
+    axes = principal_axes(np.zeros((energy.LANCZOS_GENES + 1,) * 2, np.float32), 8)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-5)

@@ -22,14 +22,13 @@ with heading:
 headline(view)
 numbers(view)
 
-highlight: tuple[str, ...] = ()
 main, side = st.columns([3, 2], gap="medium")
 with main, card("effect"):
-    highlight = all_genes_card(view, study, gene)
+    all_genes_card(view, study, gene)
 with side, card("gene"):
     picked_gene_card(gene_view(study, gene, thresholds), why_first(study, gene))
 
 paint_first()
 
 with card("genes"):
-    table_card(view, highlight, study, thresholds)
+    table_card(view, study, thresholds)

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 
 from core.figures import colors
+from core.figures.hover import with_words
 from core.figures.sheet import Sheet
 from core.figures.spec import Spec
 
@@ -38,10 +39,15 @@ class Drawing(alt.LayerChart):
         return {"$schema": alt.SCHEMA_URL, **self._kwds}
 
 
-def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = ()) -> Drawing:
-    """The layers on their sheet, with the configuration of screen or paper."""
-    stack = [ANCHOR, *layers]
+def compose(layers: Sequence[Spec], on: Sheet, *, params: Sequence[Spec] = (), many: bool = False) -> Drawing:
+    """The layers on their sheet, with the configuration of screen or paper.
+
+    ``many``: thousands of marks, which a browser paints as pixels (but for the words) rather than keeping each.
+    """
+    stack = [ANCHOR, *(layers if on.paper else with_words(layers))]
     more: Spec = {"params": list(params)} if params else {}
+    if many and not on.paper:
+        more["usermeta"] = {"embedOptions": {"renderer": "hybrid"}}
     if on.paper:
         edges = {"left": on.left, "top": on.top, "right": on.right, "bottom": on.bottom}
         return Drawing(

@@ -119,7 +119,7 @@ def _draw(
     tiles: Spec = {
         "name": "cells",
         "data": {"values": values},
-        "mark": {"type": "rect", "tooltip": None} if on.paper else {"type": "rect"},
+        "mark": {"type": "rect", "aria": False} | ({"tooltip": None} if on.paper else {}),
         "encoding": {"x": x, "y": y, "fill": fill} | ({} if on.paper else {"tooltip": tooltip}),
     }
     layers = [tiles, *group_marks(view, names_x, x, on)]
@@ -130,7 +130,7 @@ def _draw(
     bold = [shown for shown, name in zip(names_x, view.targets, strict=True) if name in marked]
     bold += [shown for shown, name in zip(names_y, look.rows, strict=True) if name in marked]
     params = [{"name": "highlighted", "value": bold}]
-    return compose(layers, on, params=params)
+    return compose(layers, on, params=params, many=True)
 
 
 def key_rows(look: _Look) -> list[key.Row]:
@@ -148,7 +148,9 @@ def color_key(look: _Look, fill: Spec, view: Any, on: Sheet) -> list[Spec]:
     start = text_width(look.words[0], on.text) + 6 * unit
     middle = key.note_height(view, True) - on.top + 0.5 * key.STEP if on.paper else -GROUP_ROOM_PX - 0.5 * KEY_ROOM_PX
     edges = start + np.linspace(0, wide, KEY_STEPS + 1)
-    values = records(v=np.linspace(-look.limit, look.limit, KEY_STEPS), left=edges[:-1], right=edges[1:])
+    # each step reaches to the end, under those after it: side by side, their edges would show as lines
+    right = np.full(KEY_STEPS, edges[-1])
+    values = records(v=np.linspace(-look.limit, look.limit, KEY_STEPS), left=edges[:-1], right=right)
     strip: Spec = {
         "name": "color-key",
         "data": {"values": values},

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 
 import numpy as np
 from scipy.linalg import eigh
@@ -88,8 +89,8 @@ def covariance(sample: np.ndarray, threads: int = 1) -> np.ndarray:
 
     bounds = np.linspace(0, sample.shape[1], threads + 1).astype(int)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        total: np.ndarray = sum(pool.map(products, map(slice, bounds, bounds[1:])))
-    return total / max(sample.shape[1] - 1, 1)
+        total = reduce(np.add, pool.map(products, map(slice, bounds, bounds[1:])))
+    return np.asarray(total / max(sample.shape[1] - 1, 1))
 
 
 def principal_axes(covariance: np.ndarray, n_components: int = 50) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Genes to highlight and gene lists: a list that was kept is highlighted by its name, and what is picked is kept."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from core.views.genes import GenesView
 from core.views.perturbation import PerturbationView
 from core.views.text import escape_markdown, plural
 
+HIGHLIGHT = "highlight"
 PREFIX = "list:"
 MOST_OFFERED = 50
 MOST_GENES_OFFERED = 500
@@ -20,25 +21,33 @@ MOST_SAID = 30
 HIGHLIGHT_WIDTH = 190
 
 
-def pick_highlights(view: PerturbationView | GenesView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+def pick_highlights(
+    view: PerturbationView | GenesView, study: Study, on_change: Callable[[], None] | None = None
+) -> tuple[tuple[str, ...], list[str]]:
     """Genes to ring in the figure, typed, pasted or picked, and those typed names that are no gene of the study.
 
     The choice goes with the user to every page that highlights genes.
     """
-    address.carry("highlight")
-    typed = st.multiselect(
+    address.carry(HIGHLIGHT)
+    st.multiselect(
         "Highlight genes",
         [*list_options(), *view.genes.index[:MOST_GENES_OFFERED]],
-        key="highlight",
+        key=HIGHLIGHT,
         placeholder="Highlight genes",
         accept_new_options=True,
         label_visibility="collapsed",
         bind="query-params",
         select_all=False,
         width=HIGHLIGHT_WIDTH,
+        on_change=on_change,
     )
-    address.keep("highlight")
-    words = words_of(typed)
+    address.keep(HIGHLIGHT)
+    return highlights(view, study)
+
+
+def highlights(view: PerturbationView | GenesView, study: Study) -> tuple[tuple[str, ...], list[str]]:
+    """What :func:`pick_highlights` gave on this run."""
+    words = words_of(st.session_state.get(HIGHLIGHT) or ())
     found = [word if word in view.genes.index else study.find_gene(word) for word in words]
     known = tuple(dict.fromkeys(gene for gene in found if gene is not None))
     return known, [word for word, gene in zip(words, found, strict=True) if gene is None]

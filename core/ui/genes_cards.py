@@ -12,7 +12,7 @@ from core.ui import address, links
 from core.ui.errors import shown_errors
 from core.ui.export_menu import export_button
 from core.ui.gene_cards import movers_figure
-from core.ui.gene_lists import keep_list_button, pick_highlights, say_unknown
+from core.ui.gene_lists import highlights, keep_list_button, pick_highlights, say_unknown
 from core.ui.gene_state import KEY, moved_by
 from core.ui.picks import forget_box
 from core.ui.state import Thresholds
@@ -27,28 +27,44 @@ ROWS = {"All": "all", "Highly variable": "highly variable", "Highlighted": "high
     name.capitalize(): name for name in QUADRANTS
 }
 LONGEST_LIST = 30
+CHANGED = "_genes_changed"
+"""Where the session notes that something was picked that other cards show."""
 
 
-def all_genes_card(view: GenesView, study: Study, gene: str) -> tuple[str, ...]:
-    """Mean against dispersion, or the distribution of means; a click on a dot picks its gene. The highlighted genes."""
+@st.fragment
+def all_genes_card(view: GenesView, study: Study, gene: str) -> None:
+    """Mean against dispersion, or the distribution of means; a click on a dot picks its gene.
+
+    Other cards show the picked gene and the highlighted ones: with these the whole page runs again.
+    """
+    if st.session_state.pop(CHANGED, False):
+        st.rerun()
     with card_header():
         switch = address.switch(
             "Figure", list(FIGURES), key="genes", label_visibility="collapsed", on_change=forget_box
         )
         name = FIGURES[switch]
-        highlight, unknown = pick_highlights(view, study)
+        highlight, unknown = pick_highlights(view, study, on_change=_changed)
         ringed = tuple(dict.fromkeys([*([gene] if gene in view.genes.index else []), *highlight]))
         options: dict[str, Any] = {"highlight": ringed} | _options(name, view)
         export_button(name, view, **options)
     with shown_errors():
         if name == "mean_dispersion":
-            picked = cloud_figure(name, view, on_pick=partial(address.settle_next, KEY), **options)
+            picked = cloud_figure(name, view, on_pick=_pick, **options)
             boxed_genes(genes_in_box(view, name, picked.box), view)
         else:
             figure(name, view, **options)
     say_unknown(unknown)
     keep_list_button(highlight, f"highlighted in {view.title}, {view.study_name}", "highlight")
-    return highlight
+
+
+def _changed() -> None:
+    st.session_state[CHANGED] = True
+
+
+def _pick(gene: str) -> None:
+    address.settle_next(KEY, gene)
+    _changed()
 
 
 def _options(name: str, view: GenesView) -> dict[str, Any]:
@@ -86,11 +102,11 @@ def picked_gene_card(view: GeneView, why: str = "") -> None:
         movers_figure(view)
 
 
-def table_card(view: GenesView, highlight: tuple[str, ...], study: Study, thresholds: Thresholds) -> None:
+def table_card(view: GenesView, study: Study, thresholds: Thresholds) -> None:
     """The table of genes, searchable and sortable; a row that is ticked is the picked gene."""
     with card_header():
         which = ROWS[address.switch("Rows", list(ROWS), key="rows", label_visibility="collapsed")]
-        rows = genes_shown(view, which, highlight)
+        rows = genes_shown(view, which, highlights(view, study)[0])
         rows = rows.assign(n_moved_by=moved_by(study, thresholds).reindex(rows.index))
         table_download("Table (CSV)", rows, file_name("genes", view, None, "csv"), key="all-genes")
     st.caption(f"{plural(len(rows), 'gene').capitalize()}, the most dispersed first. Tick a row to pick its gene.")

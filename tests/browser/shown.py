@@ -19,6 +19,9 @@ LOOK = """
   let node = chart[Object.keys(chart).find(key => key.startsWith('__reactFiber'))];
   while (node && !node.memoizedProps?.element?.spec) node = node.return;
   const svg = chart.querySelector('svg.marks'), frame = svg.getBoundingClientRect();
+  const pixels = chart.querySelector('canvas.marks');
+  const colors = pixels && new Set(new Uint32Array(
+    pixels.getContext('2d').getImageData(0, 0, pixels.width, pixels.height).data.buffer)).size;
   const inside = box => box.left > frame.left - 1 && box.right < frame.right + 1
     && box.top > frame.top - 1 && box.bottom < frame.bottom + 1;
   const seen = text => text.textContent.trim() && getComputedStyle(text).opacity !== '0'
@@ -31,7 +34,7 @@ LOOK = """
       title: axis.querySelector('.role-axis-title text')?.textContent ?? '',
       labels: [...axis.querySelectorAll('.role-axis-label text')].map(label => label.textContent),
     })),
-    marks: [...svg.querySelectorAll('.role-mark path, .role-mark image, .role-mark text')].filter(
+    marks: pixels ? colors - 1 : [...svg.querySelectorAll('.role-mark path, .role-mark image, .role-mark text')].filter(
       mark => !(mark.getAttribute('aria-label') ?? '').startsWith('role: ') && mark.getBoundingClientRect().width > 0
     ).length,
     cut: [...svg.querySelectorAll('text')].filter(seen).filter(text => !inside(text.getBoundingClientRect()))
@@ -57,7 +60,7 @@ class Chart:
     axes
         Title and tick labels of each axis.
     marks
-        How many marks are painted, the hidden ones of the color scale left out.
+        How many marks are painted, the hidden ones of the color scale left out; of pixels, how many colors.
     cut
         Texts that are not wholly inside the chart's picture.
     spills

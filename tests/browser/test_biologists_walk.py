@@ -148,7 +148,7 @@ def to_its_perturbation(page: Page, walk: Walk) -> None:
         box.fill(walk.target)
         page.keyboard.press("Enter")
     expect(page.locator("[data-testid=stMain] h1")).to_have_text(walk.target)
-    page.locator(".st-key-card-top .marks").wait_for()
+    page.locator(".st-key-card-top svg.marks").wait_for()
     settled(page)
 
 

@@ -14,7 +14,7 @@ def test_from_what_looks_alike_to_the_pair_and_its_figure(page, server):
     ready(page, f"{server.url}/compare?study=demo")
     first = title(page).inner_text()
     a = first.split(" and ")[0]
-    expect(page.locator(".st-key-card-effect .mark-rect path").first).to_be_visible()
+    expect(page.locator(".st-key-card-effect canvas.marks")).to_be_visible()
 
     page.locator(".st-key-neighbors a").last.click()
 

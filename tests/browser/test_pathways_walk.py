@@ -35,7 +35,7 @@ def test_a_gmt_is_given_its_pathway_is_seen_and_the_dot_plot_is_taken_away(page,
 
     expect(card.get_by_role("heading")).to_have_text("Rising things rises")
     expect(page).to_have_url(re.compile("sets=walk"))
-    card.locator("[data-testid=stVegaLiteChart] .marks").wait_for()
+    card.locator("[data-testid=stVegaLiteChart] svg.marks").wait_for()
     expect(page.locator(".st-key-headline")).to_contain_text("rising things rises")
 
     card.get_by_role("radio", name="Whole profile").click()

@@ -20,7 +20,7 @@ PERTURBATION = "/perturbation?study=screen&target=GENE3"
 
 def ready(page: Page, address: str) -> None:
     page.goto(address)
-    page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
+    page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] svg.marks").wait_for()
     settled(page)
 
 
@@ -67,7 +67,7 @@ def test_a_figure_that_is_exported_is_kept_and_composed_into_a_panel_that_opens_
         "button", name="Open", exact=True
     ).last.click()  # the scatter, exported first
 
-    page.locator(".st-key-card-effect .marks").wait_for()
+    page.locator(".st-key-card-effect svg.marks").wait_for()
     expect(page).to_have_url(re.compile(r"/perturbation\?.*target=GENE3"))
 
 
@@ -163,7 +163,7 @@ def test_thresholds_stand_in_the_address_of_every_page_they_go_along_to(page, se
 
     for link in ("Genes", "Gene", "Perturbation"):
         page.get_by_role("link", name=link, exact=True).click()
-        page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
+        page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] svg.marks").wait_for()
         settled(page)
         expect(page).to_have_url(re.compile(rf"/{link.lower()}\?.*fdr=0.01"))
         expect(page).to_have_url(re.compile(r"fold=2"))
@@ -175,7 +175,7 @@ def test_a_name_that_is_no_gene_stays_on_its_page(page, server):
 
     page.get_by_role("link", name="Genes", exact=True).click()
 
-    page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks").wait_for()
+    page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] svg.marks").wait_for()
     settled(page)
     expect(page.get_by_test_id("stMain").get_by_role("combobox", name="Gene", exact=False).first).not_to_have_value(
         "nothing-like-it"

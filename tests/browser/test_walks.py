@@ -33,7 +33,7 @@ def title(page: Page):
 
 
 def effect_chart(page: Page):
-    chart = page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] .marks")
+    chart = page.locator(".st-key-card-effect [data-testid=stVegaLiteChart] svg.marks")
     chart.wait_for()
     return chart
 

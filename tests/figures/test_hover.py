@@ -1,0 +1,54 @@
+"""What marks say under the pointer: words made before they are sent."""
+
+import pytest
+
+from core.figures.hover import with_words
+
+ITEMS = [
+    {"field": "gene", "type": "nominal", "title": "Gene"},
+    {"field": "delta", "type": "quantitative", "format": "+.2f", "title": "delta"},
+    {"field": "n", "type": "quantitative", "format": ",d", "title": "Cells"},
+    {"field": "share", "type": "quantitative", "format": ".1%"},
+    {"field": "mean", "type": "quantitative", "format": ".3~g", "title": "Mean"},
+]
+ROW = {"gene": "STAT1", "delta": -0.346, "n": 12345.0, "share": 0.1234, "mean": 2.5}
+SAID = {"Gene": "STAT1", "delta": "−0.35", "Cells": "12,345", "share": "12.3%", "Mean": "2.5"}
+
+
+def layer(values, items=ITEMS, **more):
+    return {"data": {"values": values}, "mark": {"type": "circle"}, "encoding": {"x": {}, "tooltip": items}} | more
+
+
+def test_each_row_holds_its_words_and_the_mark_points_at_them():
+    (made,) = with_words([layer([ROW])])
+    assert made["data"]["values"] == [ROW | {"said": SAID}]
+    assert made["mark"] == {"type": "circle", "tooltip": {"expr": "datum.said"}} and made["encoding"] == {"x": {}}
+
+
+@pytest.mark.parametrize("field", ["gene", "delta", "n", "share", "mean"])
+def test_what_is_not_known_is_said_so_and_never_zero(field):
+    (made,) = with_words([layer([ROW | {field: None}])])
+    assert list(made["data"]["values"][0]["said"].values()).count("not known") == 1
+    assert "0" not in [*made["data"]["values"][0]["said"].values()]
+
+
+def test_layers_within_a_layer_share_its_rows():
+    inner = [{"mark": "rule", "encoding": {"tooltip": ITEMS}}, {"mark": {"type": "text"}, "encoding": {}}]
+    (made,) = with_words([{"data": {"values": [ROW]}, "layer": inner}])
+    assert made["data"]["values"][0]["said"] == SAID
+    assert [part["mark"] for part in made["layer"]] == [
+        {"type": "rule", "tooltip": {"expr": "datum.said"}},
+        {"type": "text"},
+    ]
+
+
+def test_layers_stay_as_they_are_without_rows_or_with_two_things_to_say():
+    two = {"data": {"values": [ROW]}, "layer": [{"mark": "rule", "encoding": {"tooltip": ITEMS[:n]}} for n in (1, 2)]}
+    without = [layer([]), {"mark": "rule", "encoding": {"tooltip": ITEMS}}, {"data": {"values": [ROW]}, "mark": "rule"}]
+    assert with_words([two, *without]) == [two, *without]
+
+
+def test_what_is_given_stays_as_it_is():
+    given = layer([dict(ROW)])
+    with_words([given])
+    assert given == layer([ROW])

@@ -1,7 +1,9 @@
 """A cloud of all measured genes: where each lies, which are dots, and what a dot says."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,22 @@ class Cloud:
         x = self.x.share(self.genes["x"].to_numpy()) * on.plot_width
         y = (1 - self.y.share(self.genes["y"].to_numpy())) * on.plot_height
         return x, y
+
+
+def once(make: Callable[..., Cloud]) -> Callable[..., Cloud]:
+    """Keep what was made last: a figure, its caption, its key and its words ask for the same cloud, one by one."""
+    kept: deque[tuple[Any, dict[str, Any], Cloud]] = deque(maxlen=2)
+
+    @wraps(make)
+    def made(view: Any, **options: Any) -> Cloud:
+        for of, chosen, cloud in tuple(kept):
+            if of is view and chosen == options:
+                return cloud
+        cloud = make(view, **options)
+        kept.append((view, options, cloud))
+        return cloud
+
+    return made
 
 
 def make_cloud(

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.figures import colors, key
 from core.figures.axes import Axis, linear_axis, log_axis
-from core.figures.cloud import MOST_DOTS, Cloud
+from core.figures.cloud import MOST_DOTS, Cloud, once
 from core.figures.cloud_drawing import draw_cloud
 from core.figures.cloud_words import key_of
 from core.figures.drawing import Drawing
@@ -65,6 +65,7 @@ def mean_dispersion(
     return draw_cloud(view, cloud, highlight=highlight, width=width, paper=paper, every=every, rows=rows)
 
 
+@once
 def mean_dispersion_cloud(view: Any, **_: Any) -> Cloud:
     """Where each gene lies; the highly variable ones stand out, if they are told from the others at all."""
     genes = view.genes

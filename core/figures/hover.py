@@ -4,6 +4,7 @@ A browser takes an expression apart for every field of every mark: for 500 dots 
 heatmap more than drawing them.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,14 @@ def _pointing_at_words(layer: Spec) -> Spec:
         changed["encoding"] = {channel: x for channel, x in layer["encoding"].items() if channel != "tooltip"}
         mark = layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}
         changed["mark"] = mark | {"tooltip": {"expr": f"datum.{SAID}"}}
+        if mark.get("aria", True):  # the same words for those who have them read aloud
+            changed["mark"]["description"] = {"expr": _read_aloud(layer["encoding"]["tooltip"])}
     return changed
+
+
+def _read_aloud(tooltip: Sequence[Spec]) -> str:
+    titles = [_title(item) for item in tooltip]
+    return " + '; ' + ".join(f"{json.dumps(f'{title}: ')} + datum.{SAID}[{json.dumps(title)}]" for title in titles)
 
 
 def _title(item: Spec) -> str:

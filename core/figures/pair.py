@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.figures.axes import linear_axis
-from core.figures.cloud import MOST_DOTS, Cloud
+from core.figures.cloud import MOST_DOTS, Cloud, once
 from core.figures.cloud_drawing import draw_cloud
 from core.figures.drawing import Drawing
 from core.figures.labels import LONGEST_LABEL
@@ -67,6 +67,7 @@ def pair(
     return draw_cloud(view, pair_cloud(view), highlight=highlight, width=width, paper=paper, every=every)
 
 
+@once
 def pair_cloud(view: Any, **_: Any) -> Cloud:
     """Where each gene lies: both axes have the same limits, those of all genes but the perturbed ones."""
     genes = view.genes

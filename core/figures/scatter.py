@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.errors import OptionError
 from core.figures.axes import Axis, linear_axis, log_axis, nice_step
-from core.figures.cloud import Cloud, make_cloud
+from core.figures.cloud import Cloud, make_cloud, once
 from core.figures.cloud_drawing import draw_cloud
 from core.figures.cloud_words import describe, dots_sentence
 from core.figures.drawing import Drawing
@@ -61,6 +61,7 @@ def scatter(
     return draw_cloud(view, cloud, highlight=highlight, width=width, paper=paper, every=every)
 
 
+@once
 def scatter_cloud(view: PerturbationLike, *, scale: str = "log-normalized", **_: Any) -> Cloud:
     """Where each gene lies in the scatter."""
     one_of("scale", scale, SCALES)
@@ -166,6 +167,7 @@ def ma(
     return draw_cloud(view, ma_cloud(view), highlight=highlight, width=width, paper=paper, every=every)
 
 
+@once
 def ma_cloud(view: PerturbationLike, **_: Any) -> Cloud:
     """Where each gene lies in the MA plot: on normalized counts where the study has them."""
     genes = gene_table(view)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.figures.axes import linear_axis
-from core.figures.cloud import Cloud, make_cloud
+from core.figures.cloud import Cloud, make_cloud, once
 from core.figures.cloud_drawing import draw_cloud
 from core.figures.cloud_words import describe, dots_sentence
 from core.figures.drawing import Drawing
@@ -58,6 +58,7 @@ def volcano(
     return draw_cloud(view, cloud, highlight=highlight, width=width, paper=paper, every=every)
 
 
+@once
 def volcano_cloud(view: PerturbationLike, *, height: str = "fdr", **_: Any) -> Cloud:
     """Where each gene lies in the volcano."""
     one_of("height", height, HEIGHTS)

@@ -73,24 +73,24 @@ def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: flo
         Index and column ``gene``: symbol; the columns of ``effects``; ``role`` (``down``, ``up``, ``neutral``),
         ``changed``, ``delta_low`` and ``delta_high`` (95 % interval), ``highly_variable``.
     """
-    table = effects.copy()
-    if stratified:
-        for column, twin in EFFECT_COLUMNS.items():
-            if twin in effects:
-                table[column] = effects[twin]
-    changed = has_changed(table["fdr"], table["log2_fold_change"], fdr, fold)
-    role = np.where(~changed, "neutral", np.where(table["delta"] < 0, "down", "up"))
-    variable = genes["highly_variable"].reindex(table.index)
-    table = table.assign(
-        role=role,
-        changed=changed,
-        delta_low=table["delta"] - 1.96 * table["delta_se"],
-        delta_high=table["delta"] + 1.96 * table["delta_se"],
-        highly_variable=variable.eq(True),
+    columns = {name: effects[name].to_numpy() for name in effects}
+    twins = EFFECT_COLUMNS if stratified else {}
+    columns |= {column: columns[twin] for column, twin in twins.items() if twin in columns}
+    delta, error = columns["delta"], columns["delta_se"]
+    changed = has_changed(columns["fdr"], columns["log2_fold_change"], fdr, fold)
+    gene = effects.index.to_numpy(dtype=object).astype(str).astype(object)
+    table = {"gene": gene} | columns
+    table |= {
+        "role": np.where(~changed, "neutral", np.where(delta < 0, "down", "up")).astype(object),
+        "changed": changed,
+        "delta_low": delta - 1.96 * error,
+        "delta_high": delta + 1.96 * error,
+        "highly_variable": genes["highly_variable"].reindex(effects.index).eq(True).to_numpy(),
+    }
+    order = np.argsort(-np.nan_to_num(np.abs(delta), nan=-1.0), kind="stable")  # one copy, in its order
+    return pd.DataFrame(
+        {name: column[order] for name, column in table.items()}, index=effects.index[order].rename(None)
     )
-    table.insert(0, "gene", table.index.astype(str))
-    order = np.argsort(-table["delta"].abs().fillna(-1.0).to_numpy(), kind="stable")
-    return table.iloc[order].rename_axis(None)
 
 
 def next_door(own: tuple[str, ...], genes: pd.Index) -> np.ndarray:
@@ -99,4 +99,7 @@ def next_door(own: tuple[str, ...], genes: pd.Index) -> np.ndarray:
     for gene in own:
         for name, distance in distances(gene).items():
             near[name] = min(distance, near.get(name, distance))
-    return np.array([near.get(gene, math.nan) for gene in genes], dtype=float)
+    found = np.full(len(genes), math.nan)
+    known = np.flatnonzero(genes.isin(list(near)))
+    found[known] = [near[gene] for gene in genes[known]]
+    return found

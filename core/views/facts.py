@@ -308,7 +308,7 @@ def gather(
     genes = gene_table(effects, study.genes, fdr, fold, stratified)
     parts = () if target == ALL_PERTURBED else split_combination(target, bool(row["own_gene"]))
     own = (str(row["own_gene"]),) if len(parts) == 1 and row["own_gene"] else parts
-    genes = genes.assign(next_door=next_door(own, genes.index))
+    genes["next_door"] = next_door(own, genes.index)
     return Facts(
         study=study,
         target=target,

@@ -53,7 +53,8 @@ def detectable_fold(genes: pd.DataFrame, n_target: float, n_control: float, fdr:
     >>> round(detectable_fold(genes, 1000, 5000), 2), round(detectable_fold(genes, 30, 5000), 2)
     (1.15, 2.12)
     """
-    return _detectable(genes[genes["control_mean"] > 0], len(genes), n_target, n_control, fdr)
+    known = genes[[c for c in ("control_mean", "dispersions") if c in genes]]  # filtering all columns copies them
+    return _detectable(known[known["control_mean"] > 0], len(genes), n_target, n_control, fdr)
 
 
 def detectable_fold_of(gene: str, genes: pd.DataFrame, n_target: float, n_control: float, fdr: float = 0.05) -> float:

@@ -1,6 +1,8 @@
 """What marks say under the pointer: words made before they are sent."""
 
+import altair as alt
 import pytest
+import vl_convert
 
 from core.figures.hover import with_words
 
@@ -22,7 +24,15 @@ def layer(values, items=ITEMS, **more):
 def test_each_row_holds_its_words_and_the_mark_points_at_them():
     (made,) = with_words([layer([ROW])])
     assert made["data"]["values"] == [ROW | {"said": SAID}]
-    assert made["mark"] == {"type": "circle", "tooltip": {"expr": "datum.said"}} and made["encoding"] == {"x": {}}
+    assert made["mark"]["tooltip"] == {"expr": "datum.said"} and made["encoding"] == {"x": {}}
+
+
+def test_the_words_are_read_aloud_unless_the_marks_are_too_many():
+    drawn = {"$schema": alt.SCHEMA_URL, "layer": with_words([layer([ROW])])}
+    svg = vl_convert.vegalite_to_svg(drawn)
+    assert "Gene: STAT1; delta: −0.35; Cells: 12,345; share: 12.3%; Mean: 2.5" in svg
+    (quiet,) = with_words([layer([ROW], mark={"type": "rect", "aria": False})])
+    assert quiet["mark"] == {"type": "rect", "aria": False, "tooltip": {"expr": "datum.said"}}
 
 
 @pytest.mark.parametrize("field", ["gene", "delta", "n", "share", "mean"])
@@ -36,10 +46,7 @@ def test_layers_within_a_layer_share_its_rows():
     inner = [{"mark": "rule", "encoding": {"tooltip": ITEMS}}, {"mark": {"type": "text"}, "encoding": {}}]
     (made,) = with_words([{"data": {"values": [ROW]}, "layer": inner}])
     assert made["data"]["values"][0]["said"] == SAID
-    assert [part["mark"] for part in made["layer"]] == [
-        {"type": "rule", "tooltip": {"expr": "datum.said"}},
-        {"type": "text"},
-    ]
+    assert [part["mark"].get("tooltip") for part in made["layer"]] == [{"expr": "datum.said"}, None]
 
 
 def test_layers_stay_as_they_are_without_rows_or_with_two_things_to_say():

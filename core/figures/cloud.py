@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -76,14 +77,16 @@ class Cloud:
 def once(make: Callable[..., Cloud]) -> Callable[..., Cloud]:
     """Keep what was made last: a figure, its caption, its key and its words ask for the same cloud, one by one."""
     kept: deque[tuple[Any, dict[str, Any], Cloud]] = deque(maxlen=2)
+    takes = {p.name: p.default for p in signature(make).parameters.values() if p.default is not Parameter.empty}
 
     @wraps(make)
     def made(view: Any, **options: Any) -> Cloud:
-        for of, chosen, cloud in tuple(kept):
-            if of is view and chosen == options:
+        chosen = {name: options.get(name, default) for name, default in takes.items()}
+        for of, with_, cloud in tuple(kept):
+            if of is view and with_ == chosen:
                 return cloud
-        cloud = make(view, **options)
-        kept.append((view, options, cloud))
+        cloud = make(view, **chosen)
+        kept.append((view, chosen, cloud))
         return cloud
 
     return made

@@ -78,8 +78,7 @@ def gene_table(effects: pd.DataFrame, genes: pd.DataFrame, fdr: float, fold: flo
     columns |= {column: columns[twin] for column, twin in twins.items() if twin in columns}
     delta, error = columns["delta"], columns["delta_se"]
     changed = has_changed(columns["fdr"], columns["log2_fold_change"], fdr, fold)
-    gene = effects.index.to_numpy(dtype=object).astype(str).astype(object)
-    table = {"gene": gene} | columns
+    table = {"gene": effects.index.to_numpy(dtype=object)} | columns
     table |= {
         "role": np.where(~changed, "neutral", np.where(delta < 0, "down", "up")).astype(object),
         "changed": changed,

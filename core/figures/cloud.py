@@ -75,8 +75,11 @@ class Cloud:
 
 
 def once(make: Callable[..., Cloud]) -> Callable[..., Cloud]:
-    """Keep what was made last: a figure, its caption, its key and its words ask for the same cloud, one by one."""
-    kept: deque[tuple[Any, dict[str, Any], Cloud]] = deque(maxlen=2)
+    """Keep what was made last: a figure, its caption, its key and its words ask for the same cloud, one by one.
+
+    Views do not change once they are made.
+    """
+    kept: deque[tuple[Any, dict[str, Any], Cloud]] = deque(maxlen=1)
     takes = {p.name: p.default for p in signature(make).parameters.values() if p.default is not Parameter.empty}
 
     @wraps(make)

@@ -5,6 +5,7 @@ heatmap more than drawing them.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,14 +15,17 @@ from core.views.text import MINUS
 SAID = "said"
 """The field of a row that holds what its mark says: ``{title: words}``."""
 UNKNOWN = "not known"
+MOST_ROWS = 4000
+EXPONENT = re.compile(r"e([+-])0*(\d)")
+"""Python writes 1e-07 where others write 1e-7."""
 Row = Mapping[str, Any]
 
 
 def with_words(layers: Sequence[Spec]) -> list[Spec]:
     """The layers, in which a list of tooltip fields has become words in each row of data.
 
-    Layers without rows of their own or of the layer around them stay as they are, and so do layers that share their
-    rows and say different things.
+    Layers without rows of their own or of the layer around them stay as they are, and so do those of thousands of rows,
+    whose words would be most of what is sent, and those that say different things of one row or two by one name.
     """
     return [_with_words(layer) for layer in layers]
 
@@ -29,9 +33,11 @@ def with_words(layers: Sequence[Spec]) -> list[Spec]:
 def _with_words(layer: Spec) -> Spec:
     rows = layer.get("data", {}).get("values")
     tooltips = [found for part in _parts(layer) if (found := part.get("encoding", {}).get("tooltip"))]
-    if not rows or not isinstance(rows, list) or any(found != tooltips[0] for found in tooltips[1:]) or not tooltips:
+    if not isinstance(rows, list) or not 0 < len(rows) <= MOST_ROWS or not tooltips:
         return layer
     say = [(_title(item), item["field"], _format(item)) for item in tooltips[0]]
+    if any(found != tooltips[0] for found in tooltips[1:]) or len({title for title, *_ in say}) < len(say):
+        return layer
     said = [{**row, SAID: {title: words(row.get(field)) for title, field, words in say}} for row in rows]
     return _pointing_at_words(layer) | {"data": {"values": said}}
 
@@ -63,12 +69,15 @@ def _title(item: Spec) -> str:
 
 
 def _format(item: Spec) -> Callable[[Any], str]:
-    form = item.get("format", "")
+    form = item.get("format") or ("~g" if item.get("type") == "quantitative" else "")
     if not form:
         return lambda value: UNKNOWN if value is None else str(value)
     plain = form.replace("~", "").replace("d", ".0f")  # Python's "g" leaves zeros at the end out by itself
+    plain = plain if plain.startswith("+") else f"z{plain}"  # what rounds to 0 has no sign
 
     def words(value: Any) -> str:
-        return UNKNOWN if value is None else f"{value:{plain}}".replace("-", MINUS)
+        if value is None:
+            return UNKNOWN
+        return EXPONENT.sub(r"e\1\2", f"{float(value):{plain}}").replace("-", MINUS)
 
     return words

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+from scipy.sparse.linalg import ArpackError, eigsh
 from threadpoolctl import threadpool_limits
 
 BLOCK = 1024
@@ -127,5 +127,5 @@ def _by_lanczos(covariance: np.ndarray, n_axes: int) -> np.ndarray | None:
     begin = np.random.default_rng(0).normal(size=len(covariance)).astype(covariance.dtype)
     try:
         return np.asarray(eigsh(covariance, n_axes, v0=begin)[1])
-    except ArpackNoConvergence:
+    except ArpackError:
         return None

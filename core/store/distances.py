@@ -112,6 +112,8 @@ class Tiles:
     """
 
     def __init__(self, values: GeneMajor, genes: np.ndarray, wanted: np.ndarray) -> None:
+        if np.any(np.diff(genes) <= 0):
+            raise ValueError("Tiles takes the places of genes in rising order, each once.")
         self.values, self.genes, self._wanted = values, genes, wanted
         self.blocks, first, n_genes = np.unique(genes // GENES_A_BLOCK, return_index=True, return_counts=True)
         self.places = [slice(a, a + n) for a, n in zip(first, n_genes, strict=True)]

@@ -23,7 +23,7 @@ def expression_of_cells(
     target, control
         Whether a cell belongs to either, shape ``(n_cells,)``.
     genes
-        Places of the genes.
+        Places of the genes, in rising order.
     seed
         Of the draw of controls.
 

@@ -39,23 +39,23 @@ def all_genes_card(view: GenesView, study: Study, gene: str) -> None:
     """
     if st.session_state.pop(CHANGED, False):
         st.rerun()
-    with card_header():
-        switch = address.switch(
-            "Figure", list(FIGURES), key="genes", label_visibility="collapsed", on_change=forget_box
-        )
-        name = FIGURES[switch]
-        highlight, unknown = pick_highlights(view, study, on_change=_changed)
-        ringed = tuple(dict.fromkeys([*([gene] if gene in view.genes.index else []), *highlight]))
-        options: dict[str, Any] = {"highlight": ringed} | _options(name, view)
-        export_button(name, view, **options)
     with shown_errors():
+        with card_header():
+            switch = address.switch(
+                "Figure", list(FIGURES), key="genes", label_visibility="collapsed", on_change=forget_box
+            )
+            name = FIGURES[switch]
+            highlight, unknown = pick_highlights(view, study, on_change=_changed)
+            ringed = tuple(dict.fromkeys([*([gene] if gene in view.genes.index else []), *highlight]))
+            options: dict[str, Any] = {"highlight": ringed} | _options(name, view)
+            export_button(name, view, **options)
         if name == "mean_dispersion":
             picked = cloud_figure(name, view, on_pick=_pick, **options)
             boxed_genes(genes_in_box(view, name, picked.box), view)
         else:
             figure(name, view, **options)
-    say_unknown(unknown)
-    keep_list_button(highlight, f"highlighted in {view.title}, {view.study_name}", "highlight")
+        say_unknown(unknown)
+        keep_list_button(highlight, f"highlighted in {view.title}, {view.study_name}", "highlight")
 
 
 def _changed() -> None:

@@ -4,7 +4,10 @@ import altair as alt
 import pytest
 import vl_convert
 
+from core.figures.cloud import once
+from core.figures.drawing import compose
 from core.figures.hover import with_words
+from core.figures.sheet import sheet
 
 ITEMS = [
     {"field": "gene", "type": "nominal", "title": "Gene"},
@@ -59,3 +62,42 @@ def test_what_is_given_stays_as_it_is():
     given = layer([dict(ROW)])
     with_words([given])
     assert given == layer([ROW])
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "said"),
+    [
+        (".2f", -0.001, "0.00"),
+        (".0%", -0.001, "0%"),
+        (".3~g", 1e-7, "1e−7"),
+        (".3~g", 12345, "1.23e+4"),
+        ("", 3.0, "3"),
+    ],
+)
+def test_numbers_are_written_as_on_the_axes(form, value, said):
+    item = {"field": "v", "type": "quantitative", "title": "V"} | ({"format": form} if form else {})
+    (made,) = with_words([layer([{"v": value}], [item])])
+    assert made["data"]["values"][0]["said"] == {"V": said}
+
+
+def test_two_things_by_one_name_and_thousands_of_rows_are_left_to_the_browser():
+    twice = [layer([ROW], [ITEMS[0], ITEMS[1] | {"title": "Gene"}]), layer([ROW] * 4001)]
+    assert with_words(twice) == twice
+
+
+def test_a_cloud_is_made_once_for_a_figure_and_its_words():
+    views, made = [object(), object()], []
+    cloud = once(lambda view, *, scale="log", **_: made.append((view, scale)) or len(made))
+    assert [cloud(views[0]), cloud(views[0], scale="log", highlight=("A",)), cloud(views[0], scale="counts")] == [
+        1,
+        1,
+        2,
+    ]
+    assert [cloud(views[0], scale="counts"), cloud(views[1]), cloud(views[0])] == [2, 3, 4]
+
+
+def test_maps_are_painted_as_pixels_on_screen_alone():
+    on_screen, on_paper = (
+        compose([], sheet(paper, 800.0, y_labels=()), many=True).to_dict() for paper in (False, True)
+    )
+    assert on_screen["usermeta"] == {"embedOptions": {"renderer": "hybrid"}} and "usermeta" not in on_paper

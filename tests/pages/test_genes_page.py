@@ -73,6 +73,15 @@ def test_a_pasted_list_is_highlighted_and_shown_in_the_table_and_what_is_no_gene
     assert "nothing is not among the measured genes." in words(page)
 
 
+def test_what_is_highlighted_anew_reaches_the_table_too(open_page):
+    page = open_page("genes", highlight="GENE7", rows="Highlighted")
+
+    page.multiselect(key="highlight").set_value(["GENE7", "GENE11"]).run()
+
+    assert not page.exception
+    assert list(page.dataframe[0].value["gene"]) == ["GENE7", "GENE11"]
+
+
 def test_the_table_holds_every_gene_and_can_be_cut_to_a_quadrant(open_page):
     whole = open_page("genes").dataframe[0].value
     page = open_page("genes", rows="rare signal")

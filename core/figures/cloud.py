@@ -1,6 +1,5 @@
 """A cloud of all measured genes: where each lies, which are dots, and what a dot says."""
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -79,18 +78,17 @@ def once(make: Callable[..., Cloud]) -> Callable[..., Cloud]:
 
     Views do not change once they are made.
     """
-    kept: deque[tuple[Any, dict[str, Any], Cloud]] = deque(maxlen=1)
     takes = {p.name: p.default for p in signature(make).parameters.values() if p.default is not Parameter.empty}
+    last: tuple[Any, dict[str, Any], Cloud] | None = None
 
     @wraps(make)
     def made(view: Any, **options: Any) -> Cloud:
+        nonlocal last
         chosen = {name: options.get(name, default) for name, default in takes.items()}
-        for of, with_, cloud in tuple(kept):
-            if of is view and with_ == chosen:
-                return cloud
-        cloud = make(view, **chosen)
-        kept.append((view, chosen, cloud))
-        return cloud
+        kept = last  # another session may put its own there meanwhile
+        if kept is None or kept[0] is not view or kept[1] != chosen:
+            last = kept = view, chosen, make(view, **chosen)
+        return kept[2]
 
     return made
 

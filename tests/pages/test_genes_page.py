@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from core.errors import OptionError
 from core.store import build_study
 from tests.pages.conftest import vitals, words
 from tests.small_screens import small_screen
@@ -80,6 +81,18 @@ def test_what_is_highlighted_anew_reaches_the_table_too(open_page):
 
     assert not page.exception
     assert list(page.dataframe[0].value["gene"]) == ["GENE7", "GENE11"]
+
+
+def test_what_is_wrong_with_a_choice_is_said_once_and_the_other_cards_stand(open_page, monkeypatch):
+    def refused(*_, **__):
+        raise OptionError("No such choice.")
+
+    monkeypatch.setattr("core.ui.genes_cards.pick_highlights", refused)
+    page = open_page("genes")
+
+    assert not page.exception
+    assert [box.value for box in page.error] == ["**No such choice.**"]
+    assert len(page.dataframe[0].value) == 45
 
 
 def test_the_table_holds_every_gene_and_can_be_cut_to_a_quadrant(open_page):

@@ -106,3 +106,10 @@ def test_expression_of_some_cells_is_log_normalized_and_in_file_order(study):
     log = np.log1p(counts * (np.median(total[total > 0]) / np.maximum(total, 1))[:, None])
     np.testing.assert_allclose(x, log[cells][:, genes].T, rtol=1e-5)
     assert (np.diff(cells) > 0).all() and 7 not in cells
+
+
+def test_genes_out_of_order_are_refused_rather_than_mixed_up(study):
+    everyone = np.ones(N, bool)
+    for genes in ([60, 5], [5, 5]):
+        with pytest.raises(ValueError, match="in rising order"):
+            expression_of_cells(study[0], everyone, ~everyone, np.array(genes))

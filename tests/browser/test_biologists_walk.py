@@ -167,10 +167,16 @@ def pathways(page: Page, gmt: str):
     return card
 
 
+DRAWN = {"effect": "mean log-normalized expression of", "top": "largest"}
+"""Words of a card's methods sentence that the other card's does not have."""
+
+
 def keep(page: Page, card: str) -> None:
     """Put a card's figure into My figures."""
     page.locator(f".st-key-card-{card}").get_by_role("button", name="Export").first.click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_test_id("stCode")).to_contain_text(DRAWN[card])  # no longer what the last dialog said
+    expect(dialog.get_by_text("Kept in My figures.")).to_have_count(0)
     dialog.get_by_role("img").first.wait_for()
     dialog.get_by_role("button", name="Add to my figures").click()
     expect(dialog.get_by_text("Kept in My figures.")).to_be_visible()
